@@ -1,0 +1,1 @@
+//! The agent: the only program that touches a node.

@@ -1,0 +1,1 @@
+//! The bulletin board, and the officers' command line.

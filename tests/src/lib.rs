@@ -1,0 +1,1 @@
+//! Stand-in node, fleet, faults and benchmarks: the only crate that sees both sides.
