@@ -1,2 +1,6 @@
-//! What agent and controller share: the wire, the documents, trust, evidence and the rule.
+//! What agent and controller share: documents, evidence, the rule, trust and the wire.
+
+pub mod documents;
+pub mod evidence;
+pub mod rule;
 pub mod wire;
