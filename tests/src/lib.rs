@@ -1,1 +1,4 @@
 //! Stand-in node, fleet, faults and benchmarks: the only crate that sees both sides.
+
+pub mod faults;
+pub mod fleet;

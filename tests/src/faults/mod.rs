@@ -1,0 +1,3 @@
+//! Faults made on purpose: an Engine that fails at a chosen call, a board that lies.
+
+pub mod engine;
