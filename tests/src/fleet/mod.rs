@@ -2,3 +2,4 @@
 //! processes of their own. Used by the tests, the demo and the benchmark.
 
 pub mod observer;
+pub mod process;
