@@ -59,20 +59,7 @@ pub enum ImageError {
 /// # Errors
 /// When there is none.
 pub async fn engine() -> Result<Docker, bollard::errors::Error> {
-    Docker::connect_with_local_defaults()?
-        .negotiate_version()
-        .await
-}
-
-/// A binary of this workspace beside the one that runs, which may be a test in `deps/`.
-pub fn binary(name: &str) -> PathBuf {
-    let own = std::env::current_exe().unwrap_or_default();
-    let folder = own.parent().unwrap_or(Path::new("."));
-    let folder = match folder.ends_with("deps") {
-        true => folder.parent().unwrap_or(folder),
-        false => folder,
-    };
-    folder.join(name)
+    Docker::connect_with_local_defaults()?.negotiate_version().await
 }
 
 /// Builds and loads `iotex/iotex-core:<version>` from a stand-in binary and its behaviour, labelled for `run`.
@@ -170,11 +157,7 @@ fn program_layer(binary: &Path) -> Result<Vec<u8>, ImageError> {
 fn behaviour_layer(behaviour: &Behaviour) -> Vec<u8> {
     let path = behaviour::PATH.trim_start_matches('/').to_owned();
     let text = behaviour.to_yaml().into_bytes();
-    tar_of(&[
-        Entry::Folder("etc"),
-        Entry::Folder("etc/standin"),
-        Entry::File(path, text, 0o644),
-    ])
+    tar_of(&[Entry::Folder("etc"), Entry::Folder("etc/standin"), Entry::File(path, text, 0o644)])
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ImageError> {

@@ -28,12 +28,7 @@ struct Args {
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let timing = Timing::new(args.scale).context("--scale must be between 1 and 20")?;
-    let setup = Setup {
-        seats: args.seats,
-        timing,
-        p2p: args.listen,
-        api: args.api,
-    };
+    let setup = Setup { seats: args.seats, timing, p2p: args.listen, api: args.api };
     let referee = Referee::start(setup).await.context("a port is taken")?;
     println!("nodes {} questions {}", referee.p2p(), referee.api());
     referee.forever().await;

@@ -89,10 +89,7 @@ pub enum BehaviourError {
 impl Behaviour {
     /// A sound version.
     pub fn version(version: &str) -> Self {
-        Self {
-            version: version.to_owned(),
-            ..Self::default()
-        }
+        Self { version: version.to_owned(), ..Self::default() }
     }
 
     /// The same with a defect.

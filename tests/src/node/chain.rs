@@ -67,13 +67,7 @@ impl Follower {
             part.freeze();
         }
         let link = Link::dial(&node);
-        Self {
-            node,
-            store,
-            part,
-            link,
-            committed: 0,
-        }
+        Self { node, store, part, link, committed: 0 }
     }
 
     /// Takes part until `stop`; then P2P is closed, and the round it is in has ended.
@@ -148,11 +142,7 @@ impl Follower {
         let mut view = self.node.view();
         match said {
             ToNode::Round(round) => view.peers = round.peers,
-            ToNode::Info {
-                address,
-                version,
-                height,
-            } => {
+            ToNode::Info { address, version, height } => {
                 let key = (address.clone(), version.clone());
                 view.infos.insert(key, *height);
             }

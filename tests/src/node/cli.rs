@@ -71,7 +71,10 @@ mod tests {
         assert_eq!(args.config.as_deref(), Some("/etc/iotex/config_override.yaml".as_ref()));
         assert_eq!(args.genesis.as_deref(), Some("/etc/iotex/genesis.yaml".as_ref()));
         assert!(args.gateway());
-        assert_eq!(read("--config-path c --genesis-path=g"), read("-config-path=c -genesis-path g"));
+        assert_eq!(
+            read("--config-path c --genesis-path=g"),
+            read("-config-path=c -genesis-path g")
+        );
     }
 
     #[test]

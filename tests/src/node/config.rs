@@ -72,7 +72,9 @@ pub fn read(path: Option<&Path>) -> Result<Config, FileError> {
     };
     let wrong = |refusal| match refusal {
         Refusal::Malformed(_) => FileError::Refused("failed to init config", refusal),
-        Refusal::Wrong(_) => FileError::Refused("failed to unmarshal YAML config to struct", refusal),
+        Refusal::Wrong(_) => {
+            FileError::Refused("failed to unmarshal YAML config to struct", refusal)
+        }
     };
     schema::check(&text, &ROOT, "", &[]).map_err(wrong)?;
     let seen: Seen = serde_yaml::from_str(&text).unwrap_or_default();
@@ -374,7 +376,8 @@ mod tests {
 
     #[test]
     fn bootstrap_nodes_are_multiaddresses() {
-        let ip = "/ip4/10.77.0.14/tcp/4689/p2p/12D3KooWJwW6pUpTkxPTMv84RPLPMQVEAjZ6fvJuX4oZrvW5DAGQ";
+        let ip =
+            "/ip4/10.77.0.14/tcp/4689/p2p/12D3KooWJwW6pUpTkxPTMv84RPLPMQVEAjZ6fvJuX4oZrvW5DAGQ";
         assert_eq!(host_and_port(ip).as_deref(), Some("10.77.0.14:4689"));
         let name = "/dns4/bootnode-0.mainnet.iotex.one/tcp/4689/ipfs/12D3Koo";
         assert_eq!(host_and_port(name).as_deref(), Some("bootnode-0.mainnet.iotex.one:4689"));

@@ -14,6 +14,7 @@ use bollard::models::{
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 
 use super::key;
+use crate::fleet::observer::KEY_LABEL;
 use crate::image::LABEL;
 
 /// What a delegate puts into the files.
@@ -56,6 +57,7 @@ impl Spec {
 #[derive(Debug, Clone)]
 pub struct Home {
     root: PathBuf,
+    operator: String,
 }
 
 /// Where the node that uses a home runs.
@@ -73,7 +75,7 @@ impl Home {
     /// # Errors
     /// When the disk refuses.
     pub fn lay_out(root: impl Into<PathBuf>, spec: &Spec, place: Place) -> io::Result<Self> {
-        let home = Self { root: root.into() };
+        let home = Self { root: root.into(), operator: spec.address() };
         for folder in [home.data(), home.log(), home.root.join("etc")] {
             std::fs::create_dir_all(folder)?;
         }
@@ -87,6 +89,11 @@ impl Home {
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The operator address of its key.
+    pub fn operator(&self) -> &str {
+        &self.operator
     }
 
     /// The node's databases.
@@ -121,13 +128,7 @@ impl Home {
     }
 
     fn config_text(&self, spec: &Spec, place: Place) -> String {
-        let Spec {
-            key,
-            external_host,
-            sync,
-            more,
-            ..
-        } = spec;
+        let Spec { key, external_host, sync, more, .. } = spec;
         let (host, data, log) = match place {
             Place::Container => (Ipv4Addr::UNSPECIFIED, "/var/data".into(), "/var/log".into()),
             Place::Process(ip) => (ip, self.data(), self.log()),
@@ -178,7 +179,9 @@ fn multiaddr(peer: &str) -> String {
         Ok(_) => "ip4",
         Err(_) => "dns4",
     };
-    format!("    - /{kind}/{host}/tcp/{port}/p2p/12D3KooWJwW6pUpTkxPTMv84RPLPMQVEAjZ6fvJuX4oZrvW5DAGQ\n")
+    format!(
+        "    - /{kind}/{host}/tcp/{port}/p2p/12D3KooWJwW6pUpTkxPTMv84RPLPMQVEAjZ6fvJuX4oZrvW5DAGQ\n"
+    )
 }
 
 /// A genesis that every version of the stand-in knows.
@@ -262,10 +265,7 @@ fn request(name: &str, run: &str, [a, b, c]: [u8; 3]) -> NetworkCreateRequest {
     NetworkCreateRequest {
         name: name.to_owned(),
         driver: Some("bridge".into()),
-        ipam: Some(Ipam {
-            config: Some(vec![pool]),
-            ..Ipam::default()
-        }),
+        ipam: Some(Ipam { config: Some(vec![pool]), ..Ipam::default() }),
         labels: Some(HashMap::from([(LABEL.to_owned(), run.to_owned())])),
         ..NetworkCreateRequest::default()
     }
@@ -282,7 +282,7 @@ pub struct Container<'a> {
     pub home: &'a Home,
     /// The network, and the address on it.
     pub network: (&'a Network, Ipv4Addr),
-    /// The test run that it is labelled with.
+    /// The test run that it is labelled with; the operator address is its other label.
     pub run: &'a str,
     /// `-e`, such as `STANDIN_SCALE=2.5`.
     pub env: Vec<String>,
@@ -321,7 +321,10 @@ impl Container<'_> {
         ContainerCreateBody {
             image: Some(self.image.to_owned()),
             env: Some(self.env.clone()),
-            labels: Some(HashMap::from([(LABEL.to_owned(), self.run.to_owned())])),
+            labels: Some(HashMap::from([
+                (LABEL.to_owned(), self.run.to_owned()),
+                (KEY_LABEL.to_owned(), self.home.operator.clone()),
+            ])),
             host_config: Some(HostConfig {
                 binds: Some(self.home.binds()),
                 network_mode: Some(network.name.clone()),

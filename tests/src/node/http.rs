@@ -31,11 +31,7 @@ impl Answer {
     /// Plain text.
     pub fn plain(status: u16, body: &str) -> Self {
         let body = body.to_owned();
-        Self {
-            status,
-            kind: PLAIN,
-            body,
-        }
+        Self { status, kind: PLAIN, body }
     }
 
     /// Go's answer for an unknown path.
@@ -44,9 +40,7 @@ impl Answer {
     }
 
     fn response(self) -> Response<Full<Bytes>> {
-        let mut builder = Response::builder()
-            .status(self.status)
-            .header("content-type", self.kind);
+        let mut builder = Response::builder().status(self.status).header("content-type", self.kind);
         if self.status == 404 {
             builder = builder.header("x-content-type-options", "nosniff");
         }
@@ -84,9 +78,8 @@ pub async fn serve(
 pub async fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     let stream = TcpStream::connect(address).await?;
     let io = TokioIo::new(stream);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(io)
-        .await
-        .map_err(io::Error::other)?;
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(io).await.map_err(io::Error::other)?;
     let driver = tokio::spawn(connection);
     let request = Request::get(path)
         .header("host", address.to_string())

@@ -35,10 +35,7 @@ mod tests {
         // A key pair that iotex-core's own tests publish.
         let key = "cfa6ef757dee2e50351620dca002d32b9c090cfda55fb81f37f1d26b273743f1";
         let address = operator_address(key);
-        assert_eq!(
-            address.as_deref(),
-            Some("io1mflp9m6hcgm2qcghchsdqj3z3eccrnekx9p0ms")
-        );
+        assert_eq!(address.as_deref(), Some("io1mflp9m6hcgm2qcghchsdqj3z3eccrnekx9p0ms"));
     }
 
     #[test]

@@ -121,7 +121,8 @@ fn patch_is_there(node: &Node) -> Result<(), Exit> {
         return Ok(());
     };
     let patch = patch.display();
-    let error = format!("failed to open kvstore patch, {patch}: open {patch}: no such file or directory");
+    let error =
+        format!("failed to open kvstore patch, {patch}: open {patch}: no such file or directory");
     let message = format!("Failed to execute state factory creation option 0x236af20: {error}");
     node.log.line("error", "factory/statedb.go:138", &message, &Value::Null);
     let error = format!("fail to create chain service: failed to create state factory: {error}");
@@ -157,7 +158,9 @@ async fn start(
     let port = node.config.grpc_port;
     if grpc::open(node).await.is_err() {
         let error = format!("listen tcp :{port}: bind: address already in use");
-        let error = format!("failed to start api server for chain 1: grpc server failed to listen: {error}");
+        let error = format!(
+            "failed to start api server for chain 1: grpc server failed to listen: {error}"
+        );
         return Err(fatal(node, "itx/server.go:340", "Failed to start server.", &error));
     }
     let more = json!({ "addr": format!("[::]:{port}") });

@@ -68,7 +68,8 @@ mod tests {
     #[test]
     fn a_line_has_the_recorded_shape() {
         let ts = Timestamp::from_millisecond(1_795_362_178_941).unwrap();
-        let line = render("info", &json!(iso(ts)), "itx/server.go:360", "Server is ready.", &Value::Null);
+        let line =
+            render("info", &json!(iso(ts)), "itx/server.go:360", "Server is ready.", &Value::Null);
         assert_eq!(
             line,
             r#"{"level":"info","ts":"2026-11-22T15:42:58.941Z","caller":"itx/server.go:360","msg":"Server is ready."}"#

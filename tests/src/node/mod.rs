@@ -19,23 +19,23 @@
 //! and slow readiness, ReadState, reflection, v2.3.8.
 
 pub mod behaviour;
-mod chain;
+pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod genesis;
-mod grpc;
+pub mod grpc;
 pub mod host;
 pub mod http;
 pub mod key;
 pub mod lifecycle;
-mod log;
-mod metrics;
-mod p2p;
-mod participant;
-mod probe;
+pub mod log;
+pub mod metrics;
+pub mod p2p;
+pub mod participant;
+pub mod probe;
 pub mod process;
 pub mod schema;
-mod signals;
-mod state;
-mod store;
+pub mod signals;
+pub mod state;
+pub mod store;
 pub mod timing;

@@ -143,12 +143,7 @@ impl Participant {
         let endorse = takes_part.then(|| now + length.mul_f64(self.share(&round)));
         let (height, number) = (round.height, round.number);
         let mine = takes_part && round.proposer == self.address;
-        self.current = Some(Current {
-            round,
-            ends: now + length,
-            endorse,
-            locked: None,
-        });
+        self.current = Some(Current { round, ends: now + length, endorse, locked: None });
         let round = number;
         let propose = Act::Say(ToReferee::Propose { height, round });
         mine.then_some(propose).into_iter().collect()
@@ -194,10 +189,7 @@ impl Participant {
         let height = block.height;
         self.tip = height;
         self.current = None;
-        vec![
-            Act::Commit { block, own },
-            Act::Say(ToReferee::Committed { height }),
-        ]
+        vec![Act::Commit { block, own }, Act::Say(ToReferee::Committed { height })]
     }
 
     /// Time passes: endorse, commit, apply a block, or ask for blocks.

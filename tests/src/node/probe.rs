@@ -32,11 +32,9 @@ fn answer(node: &Node, path: &str) -> Answer {
         "/liveness" => Answer::plain(200, "OK"),
         "/readiness" | "/health" if node.ready() => Answer::plain(200, "OK"),
         "/readiness" | "/health" => Answer::plain(503, "FAIL"),
-        "/metrics" => Answer {
-            status: 200,
-            kind: metrics::KIND,
-            body: metrics::render(node, now_ms()),
-        },
+        "/metrics" => {
+            Answer { status: 200, kind: metrics::KIND, body: metrics::render(node, now_ms()) }
+        }
         _ => Answer::not_found(),
     }
 }

@@ -46,12 +46,7 @@ pub fn check(text: &str, root: &Section, extends: &str, extra: &[String]) -> Res
         let line = error.location().map_or(0, |l| l.line());
         Refusal::Malformed(format!("yaml: line {line}: did not find expected key"))
     })?;
-    let mut check = Check {
-        text,
-        extends,
-        extra,
-        wrong: Vec::new(),
-    };
+    let mut check = Check { text, extends, extra, wrong: Vec::new() };
     check.section(&tree, root);
     if check.wrong.is_empty() {
         return Ok(());
@@ -208,7 +203,10 @@ mod tests {
             "yaml: unmarshal errors:\n  line 2: cannot unmarshal !!str `abc` into int"
         );
         let malformed = refused("system:\n  port: 1\n bad\n");
-        assert!(malformed.starts_with("couldn't merge YAML sources: couldn't decode source: yaml: line "));
+        assert!(
+            malformed
+                .starts_with("couldn't merge YAML sources: couldn't decode source: yaml: line ")
+        );
         assert!(check("# nothing\n", &ROOT, "", &[]).is_ok());
         assert!(check("system: {every: 30s}\nnames: [a]", &ROOT, "", &[]).is_ok());
     }

@@ -88,15 +88,7 @@ impl Node {
     ) -> Self {
         let log = Log::open(config.log_file.as_deref());
         let view = Mutex::new(View::default());
-        Self {
-            behaviour,
-            config,
-            genesis,
-            address,
-            gateway,
-            log,
-            view,
-        }
+        Self { behaviour, config, genesis, address, gateway, log, view }
     }
 
     /// What it shows now.
@@ -125,11 +117,8 @@ impl Node {
     /// Refreshes the heartbeat.
     pub fn beat(&self) {
         let mut view = self.view();
-        view.heartbeat = Some(Heartbeat {
-            height: view.height(),
-            target: view.target,
-            peers: view.peers,
-        });
+        view.heartbeat =
+            Some(Heartbeat { height: view.height(), target: view.target, peers: view.peers });
     }
 }
 

@@ -137,11 +137,7 @@ impl Chain {
             ToReferee::Sync { from } => vec![(line, ToNode::Blocks(self.since(from)))],
             ToReferee::Info { height } => {
                 let (address, version) = (member.who.address.clone(), member.who.version.clone());
-                self.everybody(&ToNode::Info {
-                    address,
-                    version,
-                    height,
-                })
+                self.everybody(&ToNode::Info { address, version, height })
             }
         }
     }

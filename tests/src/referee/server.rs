@@ -72,26 +72,14 @@ impl Referee {
         let questions = TcpListener::bind(setup.api).await?;
         let (p2p, api) = (nodes.local_addr()?, questions.local_addr()?);
         let chain = Chain::new(setup.seats, setup.timing.interval_ms(), now_ms());
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State {
-                chain,
-                lines: HashMap::new(),
-                next: 0,
-            }),
-        });
+        let shared =
+            Arc::new(Shared { state: Mutex::new(State { chain, lines: HashMap::new(), next: 0 }) });
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(nodes, Arc::clone(&shared)));
         tasks.spawn(keep_time(Arc::clone(&shared)));
         let oracle = Arc::clone(&shared);
-        tasks.spawn(http::serve(questions, move |path, query| {
-            oracle.answer(path, query)
-        }));
-        Ok(Self {
-            p2p,
-            api,
-            shared,
-            tasks,
-        })
+        tasks.spawn(http::serve(questions, move |path, query| oracle.answer(path, query)));
+        Ok(Self { p2p, api, shared, tasks })
     }
 
     /// Where nodes connect.
@@ -132,11 +120,7 @@ impl Shared {
         };
         let report = self.lock().chain.report(since, now_ms());
         let body = serde_json::to_string(&report).unwrap_or_default();
-        Answer {
-            status: 200,
-            kind: "application/json",
-            body,
-        }
+        Answer { status: 200, kind: "application/json", body }
     }
 }
 

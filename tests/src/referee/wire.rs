@@ -42,13 +42,7 @@ impl Block {
         let height = previous.map_or(0, |b| b.height) + 1;
         let previous = previous.map_or(GENESIS_HASH, |b| &b.hash).to_owned();
         let hash = hex::encode(Sha256::digest(format!("{previous}/{height}/{producer}")));
-        Self {
-            height,
-            hash,
-            previous,
-            producer: producer.to_owned(),
-            time_ms,
-        }
+        Self { height, hash, previous, producer: producer.to_owned(), time_ms }
     }
 }
 
