@@ -2,3 +2,6 @@
 
 pub mod faults;
 pub mod fleet;
+pub mod image;
+pub mod node;
+pub mod referee;

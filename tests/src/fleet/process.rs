@@ -88,6 +88,14 @@ impl Process {
             let sent = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
             anyhow::ensure!(sent.success(), "cannot signal {}", self.name);
         }
+        self.ends(patience).await
+    }
+
+    /// Waits for the end without asking for it.
+    ///
+    /// # Errors
+    /// When it has not ended after `patience`.
+    pub async fn ends(&mut self, patience: Duration) -> Result<ExitStatus> {
         match tokio::time::timeout(patience, self.child.wait()).await {
             Ok(status) => Ok(status?),
             Err(_) => bail!("{} did not end within {patience:?}:\n{}", self.name, self.tail()),

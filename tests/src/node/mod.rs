@@ -1,0 +1,41 @@
+//! The stand-in `iotex-core` node: small, in images `FROM scratch`, one binary (`iotex-server`) with a behaviour
+//! file per version. It imitates what `IOTEX.md` and the recordings say of v2.4.4.
+//!
+//! # How to use it
+//! 1. A [`crate::referee::Referee`] holds the chain of a fleet; it listens where the nodes can reach it (for
+//!    containers: on [`host::Network::gateway`]) and knows the operator addresses ([`host::Spec::address`]).
+//! 2. [`crate::image::build`] makes and loads `iotex/iotex-core:<version>` from the binary and a
+//!    [`behaviour::Behaviour`]; `Behaviour::version("v2.5.0").with(Defect::NeverReady)` is a bad release.
+//! 3. [`host::Home::lay_out`] writes a delegate's files, [`host::Container::run`] does his `docker run`.
+//! 4. Without Docker: [`process::Process`] on a [`process::loopback`] address.
+//! 5. [`crate::image::clean_up`] removes everything that carries the run's label.
+//!
+//! # Time
+//! Every duration is divided by one factor ([`timing::Timing`]): the behaviour file's `scale`, or the environment's
+//! `STANDIN_SCALE`; the referee needs the same one. `start-ms` is the only time that is not scaled.
+//!
+//! # What it leaves out
+//! Admin port, watchdog, fork heights (the genesis hash is already without them), gateway beyond its command line
+//! and slow readiness, ReadState, reflection, v2.3.8.
+
+pub mod behaviour;
+pub mod chain;
+pub mod cli;
+pub mod config;
+pub mod genesis;
+pub mod grpc;
+pub mod host;
+pub mod http;
+pub mod key;
+pub mod lifecycle;
+pub mod log;
+pub mod metrics;
+pub mod p2p;
+pub mod participant;
+pub mod probe;
+pub mod process;
+pub mod schema;
+pub mod signals;
+pub mod state;
+pub mod store;
+pub mod timing;

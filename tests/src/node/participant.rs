@@ -1,0 +1,265 @@
+//! A node's part in consensus and sync: pure, `now` is an argument.
+//!
+//! Endorse during the first half of a round; once the referee says *locked*, commit at the round's end, on the
+//! line or off it. A block that does not follow the tip waits in a buffer for the next sync tick to fill the hole.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+
+use crate::referee::wire::{Block, Hello, Round, ToNode, ToReferee};
+
+/// A node endorses somewhere between these shares of a round, so that all are in by about half of it.
+const ENDORSE: (f64, f64) = (0.2, 0.5);
+
+/// What the driver is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Tell the referee.
+    Say(ToReferee),
+    /// Write the block; `own` when this node's own consensus made it certain.
+    Commit {
+        /// The block.
+        block: Block,
+        /// Not taken from a peer.
+        own: bool,
+    },
+}
+
+/// When and with what a node leaves after SIGTERM.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Leaving {
+    /// The end of the round it is in, or now.
+    pub at: Instant,
+    /// The block that it commits then.
+    pub block: Option<Block>,
+}
+
+#[derive(Debug)]
+struct Current {
+    round: Round,
+    ends: Instant,
+    endorse: Option<Instant>,
+    locked: Option<(Block, Instant)>,
+}
+
+/// A node's part in consensus and sync.
+#[derive(Debug)]
+pub struct Participant {
+    address: String,
+    active: bool,
+    tip: u64,
+    target: u64,
+    frozen: bool,
+    current: Option<Current>,
+    early: BTreeMap<u64, Block>,
+    queue: VecDeque<Block>,
+    apply: Duration,
+    apply_at: Option<Instant>,
+    tick: Duration,
+    tick_at: Instant,
+}
+
+impl Participant {
+    /// A node that has just connected with its tip at `who.height`.
+    pub fn new(who: &Hello, tick: Duration, apply: Duration, now: Instant) -> Self {
+        Self {
+            address: who.address.clone(),
+            active: who.active,
+            tip: who.height,
+            target: who.height,
+            frozen: false,
+            current: None,
+            early: BTreeMap::new(),
+            queue: VecDeque::new(),
+            apply,
+            apply_at: None,
+            tick,
+            tick_at: now + tick,
+        }
+    }
+
+    /// Its tip.
+    pub fn tip(&self) -> u64 {
+        self.tip
+    }
+
+    /// The highest block that it heard of.
+    pub fn target(&self) -> u64 {
+        self.target
+    }
+
+    /// Whether old blocks are being applied: readiness is 503 meanwhile.
+    pub fn applying(&self) -> bool {
+        self.apply_at.is_some()
+    }
+
+    /// From now on its height stands still.
+    pub fn freeze(&mut self) {
+        self.frozen = true;
+        self.lost();
+        (self.queue, self.apply_at) = (VecDeque::new(), None);
+    }
+
+    /// The connection is gone; what is locked stays certain.
+    pub fn lost(&mut self) {
+        if let Some(current) = &mut self.current {
+            current.endorse = None;
+        }
+    }
+
+    /// When [`Participant::elapse`] is to be called next.
+    pub fn due(&self) -> Instant {
+        let current = self.current.as_ref();
+        let endorse = current.and_then(|c| c.endorse);
+        let commit = current.and_then(|c| c.locked.as_ref()).map(|(_, at)| *at);
+        let times = [endorse, commit, self.apply_at];
+        let soonest = times.into_iter().flatten().min();
+        soonest.map_or(self.tick_at, |at| at.min(self.tick_at))
+    }
+
+    /// The referee says something.
+    pub fn hear(&mut self, said: ToNode, now: Instant) -> Vec<Act> {
+        match said {
+            ToNode::Round(round) => self.begin(round, now),
+            ToNode::Locked { block, ends_in_ms } => {
+                self.lock(block, now + Duration::from_millis(ends_in_ms));
+                Vec::new()
+            }
+            ToNode::Block(block) => self.receive(block),
+            ToNode::Blocks(blocks) => {
+                self.catch_up(blocks, now);
+                Vec::new()
+            }
+            ToNode::Info { .. } => Vec::new(),
+        }
+    }
+
+    fn begin(&mut self, round: Round, now: Instant) -> Vec<Act> {
+        self.target = self.target.max(round.height - 1);
+        let length = Duration::from_millis(round.interval_ms);
+        let takes_part = self.active && !self.frozen && round.height == self.tip + 1;
+        let endorse = takes_part.then(|| now + length.mul_f64(self.share(&round)));
+        let (height, number) = (round.height, round.number);
+        let mine = takes_part && round.proposer == self.address;
+        self.current = Some(Current { round, ends: now + length, endorse, locked: None });
+        let round = number;
+        let propose = Act::Say(ToReferee::Propose { height, round });
+        mine.then_some(propose).into_iter().collect()
+    }
+
+    /// Which share of this round passes before this node endorses: the same whenever it is asked.
+    fn share(&self, round: &Round) -> f64 {
+        let seed = format!("{}/{}/{}", self.address, round.height, round.number);
+        let byte = f64::from(Sha256::digest(seed)[0]) / 255.0;
+        ENDORSE.0 + byte * (ENDORSE.1 - ENDORSE.0)
+    }
+
+    fn lock(&mut self, block: Block, at: Instant) {
+        if let Some(current) = &mut self.current
+            && !self.frozen
+            && block.height == self.tip + 1
+        {
+            current.locked = Some((block, at));
+        }
+    }
+
+    fn receive(&mut self, block: Block) -> Vec<Act> {
+        self.target = self.target.max(block.height);
+        if self.frozen || block.height <= self.tip {
+            return Vec::new();
+        }
+        if block.height > self.tip + 1 || self.applying() {
+            self.early.insert(block.height, block);
+            return Vec::new();
+        }
+        let own = self.current.as_ref().is_some_and(|c| c.locked.is_some());
+        self.commit(block, own)
+    }
+
+    fn catch_up(&mut self, blocks: Vec<Block>, now: Instant) {
+        let new = blocks.into_iter().filter(|b| b.height > self.tip);
+        self.queue = new.collect();
+        let any = !self.frozen && !self.queue.is_empty();
+        self.apply_at = any.then(|| now + self.apply);
+    }
+
+    fn commit(&mut self, block: Block, own: bool) -> Vec<Act> {
+        let height = block.height;
+        self.tip = height;
+        self.current = None;
+        vec![Act::Commit { block, own }, Act::Say(ToReferee::Committed { height })]
+    }
+
+    /// Time passes: endorse, commit, apply a block, or ask for blocks.
+    pub fn elapse(&mut self, now: Instant) -> Vec<Act> {
+        let mut acts = self.endorse(now);
+        acts.extend(self.conclude(now));
+        acts.extend(self.apply_next(now));
+        if self.tick_at <= now {
+            self.tick_at = now + self.tick;
+            if self.target > self.tip && !self.applying() && !self.frozen {
+                let from = self.tip + 1;
+                acts.push(Act::Say(ToReferee::Sync { from }));
+            }
+        }
+        acts
+    }
+
+    fn endorse(&mut self, now: Instant) -> Vec<Act> {
+        let due = |c: &&mut Current| c.endorse.is_some_and(|at| at <= now);
+        let Some(current) = self.current.as_mut().filter(due) else {
+            return Vec::new();
+        };
+        current.endorse = None;
+        let (height, round) = (current.round.height, current.round.number);
+        vec![Act::Say(ToReferee::Endorse { height, round })]
+    }
+
+    fn conclude(&mut self, now: Instant) -> Vec<Act> {
+        let due = |(_, at): &(Block, Instant)| *at <= now;
+        let locked = self.current.as_ref().and_then(|c| c.locked.clone());
+        match locked.filter(due) {
+            Some((block, _)) => self.commit(block, true),
+            None => Vec::new(),
+        }
+    }
+
+    fn apply_next(&mut self, now: Instant) -> Vec<Act> {
+        if self.apply_at.is_none_or(|at| at > now) {
+            return Vec::new();
+        }
+        self.apply_at = Some(now + self.apply);
+        let next = self.queue.pop_front();
+        let next = next.or_else(|| self.early.remove(&(self.tip + 1)));
+        self.early.retain(|height, _| *height > self.tip);
+        match next {
+            Some(block) => self.commit(block, false),
+            None => {
+                self.apply_at = None;
+                Vec::new()
+            }
+        }
+    }
+
+    /// SIGTERM when ready: P2P closes at once, and the process leaves at the end of the round it is in.
+    pub fn leave(&mut self, now: Instant) -> Leaving {
+        let at_once = Leaving { at: now, block: None };
+        match self.current.take() {
+            Some(Current { locked: Some((block, at)), .. }) => {
+                let block = Some(block);
+                Leaving { at, block }
+            }
+            // In a later round of a height nothing is in the making: the real node leaves at once too.
+            Some(c) if c.round.number == 0 && c.round.height == self.tip + 1 && !self.frozen => {
+                Leaving { at: c.ends, block: None }
+            }
+            _ => at_once,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "participant_tests.rs"]
+mod tests;

@@ -1,0 +1,307 @@
+//! The chain and its rounds: pure, times are milliseconds since the Unix epoch.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::report::{Equivocation, Join, Mined, Report, SeatState};
+use super::wire::{Block, Hello, Round, ToNode, ToReferee};
+
+/// Most blocks that one sync tick brings (IOTEX.md).
+const SYNC_LIMIT: usize = 200;
+
+/// A connection that said nothing for so many rounds is dead: its host vanished without a word.
+const SILENT_ROUNDS: u64 = 4;
+
+/// Names a connection.
+pub type Line = u64;
+
+/// What to say, and to whom.
+pub type Says = Vec<(Line, ToNode)>;
+
+/// One connected node.
+#[derive(Debug)]
+struct Member {
+    who: Hello,
+    heard_ms: u64,
+}
+
+/// The round that runs.
+#[derive(Debug, Default)]
+struct Running {
+    height: u64,
+    number: u64,
+    proposer: String,
+    ends_ms: u64,
+    proposed: bool,
+    endorsed: BTreeMap<String, Line>,
+    locked: Option<Block>,
+}
+
+/// The chain of one fleet.
+#[derive(Debug)]
+pub struct Chain {
+    seats: Vec<String>,
+    interval_ms: u64,
+    blocks: Vec<Mined>,
+    members: BTreeMap<Line, Member>,
+    round: Running,
+    online: Vec<(u64, u64)>,
+    endorsing: Vec<(u64, u64)>,
+    joins: Vec<Join>,
+    equivocations: Vec<Equivocation>,
+}
+
+impl Chain {
+    /// An empty chain whose first round begins at once.
+    pub fn new(seats: Vec<String>, interval_ms: u64, now_ms: u64) -> Self {
+        let mut chain = Self {
+            seats,
+            interval_ms,
+            blocks: Vec::new(),
+            members: BTreeMap::new(),
+            round: Running::default(),
+            online: vec![(now_ms, 0)],
+            endorsing: Vec::new(),
+            joins: Vec::new(),
+            equivocations: Vec::new(),
+        };
+        chain.begin(0, now_ms);
+        chain
+    }
+
+    /// When [`Chain::elapse`] is to be called next.
+    pub fn due_ms(&self) -> u64 {
+        self.round.ends_ms
+    }
+
+    /// Endorsements that a block needs: more than two thirds of the seats.
+    pub fn quorum(&self) -> usize {
+        self.seats.len() * 2 / 3 + 1
+    }
+
+    fn tip(&self) -> u64 {
+        self.blocks.len() as u64
+    }
+
+    /// A node says who it is.
+    pub fn join(&mut self, line: Line, who: Hello, now_ms: u64) {
+        let twin = self.members.values().find(|m| m.who.address == who.address);
+        if let Some(twin) = twin {
+            self.equivocations.push(Equivocation {
+                time_ms: now_ms,
+                address: who.address.clone(),
+                versions: vec![twin.who.version.clone(), who.version.clone()],
+            });
+        }
+        self.joins.push(Join {
+            time_ms: now_ms,
+            address: who.address.clone(),
+            height: who.height,
+            tip: self.tip(),
+        });
+        let heard_ms = now_ms;
+        self.members.insert(line, Member { who, heard_ms });
+        self.count_online(now_ms);
+    }
+
+    /// A connection ended.
+    pub fn leave(&mut self, line: Line, now_ms: u64) {
+        if self.members.remove(&line).is_some() {
+            self.count_online(now_ms);
+        }
+    }
+
+    /// A node says something.
+    pub fn hear(&mut self, line: Line, said: ToReferee, now_ms: u64) -> Says {
+        if let ToReferee::Hello(who) = said {
+            self.join(line, who, now_ms);
+            return Vec::new();
+        }
+        let Some(member) = self.members.get_mut(&line) else {
+            return Vec::new();
+        };
+        member.heard_ms = now_ms;
+        match said {
+            ToReferee::Hello(_) | ToReferee::Ping => Vec::new(),
+            ToReferee::Committed { height } => {
+                member.who.height = height;
+                Vec::new()
+            }
+            ToReferee::Propose { height, round } => {
+                let mine = member.who.address == self.round.proposer && member.who.active;
+                if mine && (height, round) == (self.round.height, self.round.number) {
+                    self.round.proposed = true;
+                }
+                self.lock(now_ms)
+            }
+            ToReferee::Endorse { height, round } => self.endorse(line, height, round, now_ms),
+            ToReferee::Sync { from } => vec![(line, ToNode::Blocks(self.since(from)))],
+            ToReferee::Info { height } => {
+                let (address, version) = (member.who.address.clone(), member.who.version.clone());
+                self.everybody(&ToNode::Info { address, version, height })
+            }
+        }
+    }
+
+    fn endorse(&mut self, line: Line, height: u64, round: u64, now_ms: u64) -> Says {
+        let who = &self.members[&line].who;
+        let current = (height, round) == (self.round.height, self.round.number);
+        if !current || !who.active || !self.seats.contains(&who.address) {
+            return Vec::new();
+        }
+        self.round.endorsed.insert(who.address.clone(), line);
+        match self.round.locked.clone() {
+            Some(block) => vec![(line, self.locked(block, now_ms))],
+            None => self.lock(now_ms),
+        }
+    }
+
+    /// Quorum and proposal are in: the round's block is certain.
+    fn lock(&mut self, now_ms: u64) -> Says {
+        let certain = self.round.proposed && self.round.endorsed.len() >= self.quorum();
+        if !certain || self.round.locked.is_some() {
+            return Vec::new();
+        }
+        let last = self.blocks.last().map(|m| &m.block);
+        let block = Block::after(last, &self.round.proposer, self.round.ends_ms);
+        self.round.locked = Some(block.clone());
+        let told = self.locked(block, now_ms);
+        let lines = self.round.endorsed.values();
+        lines.map(|line| (*line, told.clone())).collect()
+    }
+
+    fn locked(&self, block: Block, now_ms: u64) -> ToNode {
+        let ends_in_ms = self.round.ends_ms.saturating_sub(now_ms);
+        ToNode::Locked { block, ends_in_ms }
+    }
+
+    /// The round's end: a locked block is committed, and the next round begins.
+    pub fn elapse(&mut self, now_ms: u64) -> Says {
+        if now_ms < self.round.ends_ms {
+            return Vec::new();
+        }
+        self.bury_the_silent(now_ms);
+        let endorsed = self.round.endorsed.len() as u64;
+        self.endorsing.push((now_ms, endorsed));
+        let mut says = Vec::new();
+        let number = match self.round.locked.take() {
+            Some(block) => {
+                says = self.everybody(&ToNode::Block(block.clone()));
+                self.blocks.push(Mined {
+                    block,
+                    round: self.round.number,
+                    endorsed,
+                    time_ms: now_ms,
+                });
+                0
+            }
+            None => self.round.number + 1,
+        };
+        says.extend(self.begin(number, now_ms));
+        says
+    }
+
+    fn begin(&mut self, number: u64, now_ms: u64) -> Says {
+        let height = self.tip() + 1;
+        let turn = (height + number) as usize % self.seats.len().max(1);
+        let proposer = self.seats.get(turn).cloned().unwrap_or_default();
+        self.round = Running {
+            height,
+            number,
+            proposer: proposer.clone(),
+            ends_ms: now_ms + self.interval_ms,
+            ..Running::default()
+        };
+        self.everybody(&ToNode::Round(Round {
+            height,
+            number,
+            proposer,
+            interval_ms: self.interval_ms,
+            peers: (self.members.len() as u64).saturating_sub(1),
+        }))
+    }
+
+    fn bury_the_silent(&mut self, now_ms: u64) {
+        let limit = SILENT_ROUNDS * self.interval_ms;
+        self.members.retain(|_, m| m.heard_ms + limit >= now_ms);
+        self.count_online(now_ms);
+    }
+
+    fn everybody(&self, what: &ToNode) -> Says {
+        let lines = self.members.keys();
+        lines.map(|line| (*line, what.clone())).collect()
+    }
+
+    fn since(&self, from: u64) -> Vec<Block> {
+        let skip = from.saturating_sub(1) as usize;
+        let wanted = self.blocks.iter().skip(skip).take(SYNC_LIMIT);
+        wanted.map(|m| m.block.clone()).collect()
+    }
+
+    fn count_online(&mut self, now_ms: u64) {
+        let here: BTreeSet<&String> = self.members.values().map(|m| &m.who.address).collect();
+        let seats = self.seats.iter().filter(|s| here.contains(s)).count() as u64;
+        if self.online.last().map(|(_, n)| *n) != Some(seats) {
+            self.online.push((now_ms, seats));
+        }
+    }
+
+    /// What happened since `since_ms`.
+    pub fn report(&self, since_ms: u64, now_ms: u64) -> Report {
+        Report {
+            now_ms,
+            interval_ms: self.interval_ms,
+            active: self.seats.len() as u64,
+            quorum: self.quorum() as u64,
+            height: self.tip(),
+            blocks: self.blocks_since(since_ms),
+            longest_gap_ms: self.longest_gap(since_ms, now_ms),
+            lowest_online: lowest(&self.online, since_ms, true),
+            lowest_endorsing: lowest(&self.endorsing, since_ms, false),
+            joins: after(&self.joins, since_ms, |j| j.time_ms),
+            equivocations: after(&self.equivocations, since_ms, |e| e.time_ms),
+            seats: self.seats.iter().map(|s| self.seat(s)).collect(),
+        }
+    }
+
+    fn blocks_since(&self, since_ms: u64) -> Vec<Mined> {
+        after(&self.blocks, since_ms, |m| m.time_ms)
+    }
+
+    /// The longest time without a block, the one that still runs included.
+    fn longest_gap(&self, since_ms: u64, now_ms: u64) -> u64 {
+        let times = self.blocks.iter().map(|m| m.time_ms);
+        let ends: Vec<u64> = times.chain([now_ms]).collect();
+        let gaps = ends.windows(2).filter(|w| w[1] >= since_ms);
+        gaps.map(|w| w[1] - w[0]).max().unwrap_or(0)
+    }
+
+    fn seat(&self, address: &str) -> SeatState {
+        let mine = || self.members.values().filter(|m| m.who.address == address);
+        let height = mine().map(|m| m.who.height).max();
+        SeatState {
+            address: address.to_owned(),
+            connections: mine().count() as u64,
+            active: mine().any(|m| m.who.active),
+            version: mine().next().map(|m| m.who.version.clone()),
+            at_tip: height >= Some(self.tip()),
+            height,
+        }
+    }
+}
+
+fn after<T: Clone>(all: &[T], since_ms: u64, time: impl Fn(&T) -> u64) -> Vec<T> {
+    let wanted = all.iter().filter(|x| time(x) >= since_ms);
+    wanted.cloned().collect()
+}
+
+/// The least value since then; a `lasting` value holds until the next one, so the one before counts too.
+fn lowest(values: &[(u64, u64)], since_ms: u64, lasting: bool) -> Option<u64> {
+    let before = values.iter().rev().find(|(t, _)| *t < since_ms);
+    let since = values.iter().filter(|(t, _)| *t >= since_ms);
+    let held = before.filter(|_| lasting);
+    held.into_iter().chain(since).map(|(_, n)| *n).min()
+}
+
+#[cfg(test)]
+#[path = "chain_tests.rs"]
+mod tests;

@@ -1,0 +1,71 @@
+//! The stand-in in a real container: image, command line, probes and gRPC at its own address.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use bollard::query_parameters::{StopContainerOptionsBuilder, WaitContainerOptions};
+use futures::StreamExt as _;
+use muster_tests::fleet::process::binary;
+use muster_tests::image;
+use muster_tests::node::behaviour::Behaviour;
+use muster_tests::node::host::{Container, Home, Network, Place, Spec};
+use muster_tests::node::{http, process};
+use muster_tests::referee::{Referee, Setup};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn an_image_runs_under_the_real_command_line_and_stops_by_sigterm() -> Result<()> {
+    let docker = image::engine().await?;
+    let run = format!("node-container-{}", std::process::id());
+    let done = one_container(&docker, &run).await;
+    image::clean_up(&docker, &run).await?;
+    done
+}
+
+async fn one_container(docker: &bollard::Docker, run: &str) -> Result<()> {
+    let behaviour = Behaviour::version("v2.4.4").scaled(10.0).starting_in(100);
+    let tag = format!("iotex/iotex-core:{run}");
+    let image = image::build_as(docker, &binary("iotex-server")?, &behaviour, run, &tag).await?;
+    let network = Network::create(docker, run, run).await?;
+    let (own, gateway) = (network.address(10), network.gateway());
+    let mut spec = Spec::new(0, own, Vec::new());
+    let referee = Referee::start(Setup {
+        seats: vec![spec.address()],
+        timing: behaviour.timing(),
+        p2p: (gateway, 0).into(),
+        api: ([127, 0, 0, 1], 0).into(),
+    })
+    .await?;
+    spec.bootstrap = vec![referee.p2p().to_string()];
+    let folder = tempfile::tempdir()?;
+    let home = Home::lay_out(folder.path(), &spec, Place::Container)?;
+    let id = Container {
+        name: run,
+        image: &image.tag,
+        home: &home,
+        network: (&network, own),
+        run,
+        env: Vec::new(),
+    }
+    .run(docker)
+    .await?;
+    referee.client().until(0, PATIENCE, |r| r.height >= 3).await.context("no blocks")?;
+
+    let seen = docker.inspect_container(&id, None).await?;
+    assert_eq!(seen.image.as_ref(), Some(&image.id));
+    assert_eq!(seen.path.as_deref(), Some("/usr/local/bin/entrypoint.sh"));
+    let arguments = seen.args.context("no arguments")?;
+    assert_eq!(arguments[0], "iotex-server");
+    assert_eq!(arguments[1], "-config-path=/etc/iotex/config_override.yaml");
+    assert_eq!(http::get((own, 8_080).into(), "/readiness").await?, (200, "OK".into()));
+    assert!(process::height((own, 14_014).into()).await >= Some(3));
+    assert!(std::fs::read_to_string(home.log().join("s.log"))?.contains("Server is ready."));
+
+    let waits = docker.wait_container(&id, None::<WaitContainerOptions>);
+    let patience = StopContainerOptionsBuilder::new().t(20).build();
+    docker.stop_container(&id, Some(patience)).await?;
+    let ended = std::pin::pin!(waits).next().await.context("no end")??;
+    assert_eq!(ended.status_code, 0);
+    Ok(())
+}
