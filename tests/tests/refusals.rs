@@ -33,7 +33,11 @@ fn raised() -> BTreeMap<String, PathBuf> {
 
 fn codes(line: &str) -> Vec<String> {
     let quoted = line.split('"').skip(1).step_by(2);
-    quoted.flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric())).filter(|w| is_code(w)).map(str::to_owned).collect()
+    quoted
+        .flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric()))
+        .filter(|w| is_code(w))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn is_code(word: &str) -> bool {

@@ -1,9 +1,10 @@
 //! What is known, by verified documents, receipts and beacons only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
+use super::decision::Final;
 use crate::documents::{NodeName, Plan, PlanId, Roster};
 use crate::evidence::{Beacon, Head};
 
@@ -32,6 +33,8 @@ pub struct Evidence {
 pub struct NodeFacts {
     /// The newest verified beacon.
     pub beacon: Option<Beacon>,
+    /// Date and height of its last beacons, oldest first, at most [`RECENT`].
+    pub recent: VecDeque<(Timestamp, u64)>,
     /// The newest verified receipt.
     pub head: Option<Head>,
     /// It signed two receipts with one counter.
@@ -68,7 +71,12 @@ pub struct Acknowledged {
     pub in_hand: Option<PlanId>,
 }
 
-pub use super::decision::Final;
+/// Beacons that are remembered by date and height, to tell for how long a node has lagged.
+pub const RECENT: usize = 32;
 
-/// Names of nodes, sorted.
-pub type Nodes = BTreeSet<NodeName>;
+impl Evidence {
+    /// What `node` has said about `plan`.
+    pub fn plan(&self, node: &NodeName, plan: &PlanId) -> Option<&PlanFacts> {
+        self.nodes.get(node)?.plans.get(plan)
+    }
+}

@@ -106,6 +106,9 @@ pub enum Reason {
     /// The newest roster does not list this node with the plan's key.
     #[error("the newest roster does not list this node with the key the plan was made for")]
     NotListed,
+    /// The plan has no place for this node.
+    #[error("this node is not in the plan's order; its promise is all the plan needs of it")]
+    NoPart,
     /// The test runs.
     #[error("self-test: {0}")]
     Test(String),

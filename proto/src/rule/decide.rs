@@ -1,0 +1,144 @@
+//! What a node does next: the rule, its own progress, and its operator's word, joined.
+
+use jiff::Timestamp;
+
+use super::decision::{Answer, Decision, Observations, OwnChain, Permit, Stage, Step, Test};
+use super::facts::{Documents, Evidence};
+use super::permission::permission;
+use super::plans::over;
+use super::promise::{self, Promises};
+use super::reason::{Reason, Why};
+use super::sight::Sight;
+use crate::documents::plan::Action;
+
+/// The rule's signature, so that tests can run the decision with a broken one.
+pub type Rule = fn(&Documents<'_>, &Evidence, &Observations, Timestamp) -> Result<Permit, Reason>;
+
+/// What `me` does next about the plan.
+pub fn decide(
+    documents: &Documents<'_>,
+    evidence: &Evidence,
+    me: &Observations,
+    now: Timestamp,
+) -> Decision {
+    decide_with(permission, documents, evidence, me, now)
+}
+
+/// [`decide`] with another rule in place of [`permission`].
+pub fn decide_with(
+    rule: Rule,
+    documents: &Documents<'_>,
+    evidence: &Evidence,
+    me: &Observations,
+    now: Timestamp,
+) -> Decision {
+    match me.stage {
+        Stage::Over(outcome) => Decision::Finished(outcome),
+        stage if stage >= Stage::Begun => at_work(&documents.plan.action, me),
+        _ if me.undoing || me.failed.is_some() => back(me),
+        _ => before_work(rule, documents, evidence, me, now),
+    }
+}
+
+/// Begun: it finishes or undoes, whatever has become of the plan.
+fn at_work(action: &Action, me: &Observations) -> Decision {
+    if me.undoing {
+        return back(me);
+    }
+    if let Some(why) = &me.failed {
+        return cannot_go_on(action, why);
+    }
+    match (action, me.stage) {
+        (Action::Start, Stage::Begun) => Decision::Do(Step::Start),
+        (_, Stage::Begun) => Decision::Do(Step::Stop),
+        (Action::Stop, Stage::Stopped) => Decision::Do(Step::Commit),
+        (Action::Upgrade(_), Stage::Stopped) => Decision::Do(Step::Swap),
+        (_, Stage::Stopped | Stage::Swapped) => Decision::Do(Step::Start),
+        (_, Stage::Started) => tested(action, &me.test),
+        _ => Decision::Do(Step::Commit),
+    }
+}
+
+fn tested(action: &Action, test: &Test) -> Decision {
+    match test {
+        Test::Unknown => Decision::Do(Step::Test),
+        Test::Holding => Decision::Wait(Reason::Test("well so far".into())),
+        Test::NotYet(why) => Decision::Wait(Reason::Test(why.text.clone())),
+        Test::CannotTell(why) => Decision::Wait(Reason::CannotTell(why.text.clone())),
+        Test::Pass => Decision::Do(Step::Commit),
+        Test::Fail(why) => cannot_go_on(action, why),
+    }
+}
+
+/// Only an upgrade has an old node to go back to.
+fn cannot_go_on(action: &Action, why: &Why) -> Decision {
+    match action {
+        Action::Upgrade(_) => Decision::Undo(why.clone()),
+        Action::Stop | Action::Start | Action::Restart => Decision::Stuck(why.clone()),
+    }
+}
+
+fn back(me: &Observations) -> Decision {
+    let unnamed = || Why { code: "E390", text: "an undo was under way".into() };
+    Decision::Undo(me.failed.clone().unwrap_or_else(unnamed))
+}
+
+/// Not begun: promise, operator, preparation, permission.
+fn before_work(
+    rule: Rule,
+    documents: &Documents<'_>,
+    evidence: &Evidence,
+    me: &Observations,
+    now: Timestamp,
+) -> Decision {
+    let sight = Sight::new(documents, evidence, now);
+    let Some(row) = sight.row(&me.me) else { return Decision::Wait(Reason::NoPart) };
+    if let Some(reason) = over(&sight) {
+        return Decision::Wait(reason);
+    }
+    if let Some(newer) = promise::promised_newer(documents, Promises(row.facts)) {
+        return Decision::Wait(Reason::Promised(newer.clone()));
+    }
+    if me.stage < Stage::Acknowledged {
+        return match promise::may_acknowledge(&sight, &me.me) {
+            Ok(()) => Decision::Do(Step::Acknowledge { in_hand: me.in_hand.clone() }),
+            Err(reason) => Decision::Wait(reason),
+        };
+    }
+    if super::gates::place(&sight, &me.me).is_none() {
+        return Decision::Wait(Reason::NoPart);
+    }
+    if me.own_chain == OwnChain::Ahead {
+        return Decision::Stuck(Why {
+            code: "E301",
+            text: "a board holds more of this agent's receipts than its journal: restored from a \
+                   backup; enrol anew with `muster-agent init`"
+                .into(),
+        });
+    }
+    match &me.policy {
+        Answer::Refuse { reason } => Decision::Do(Step::Decline(reason.clone())),
+        Answer::Ask { since: None } => Decision::Do(Step::Ask),
+        Answer::Ask { since: Some(_) } => Decision::Wait(Reason::Operator),
+        Answer::Apply => prepared(rule, documents, evidence, me, now),
+    }
+}
+
+fn prepared(
+    rule: Rule,
+    documents: &Documents<'_>,
+    evidence: &Evidence,
+    me: &Observations,
+    now: Timestamp,
+) -> Decision {
+    if let Some(older) = &me.in_hand {
+        return Decision::Wait(Reason::InHand(older.clone()));
+    }
+    if me.stage < Stage::Prepared {
+        return Decision::Do(Step::Prepare);
+    }
+    match rule(documents, evidence, me, now) {
+        Ok(permit) => Decision::Do(Step::Begin(permit)),
+        Err(reason) => Decision::Wait(reason),
+    }
+}
