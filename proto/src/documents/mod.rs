@@ -3,6 +3,7 @@
 //! YAML exists on the author's side only (`author`); what stands here is what
 //! officers sign and agents parse, and only after it verified.
 
+pub mod author;
 pub mod canonical;
 pub mod ids;
 pub mod plan;
