@@ -15,7 +15,7 @@ use muster_tests::referee::{Referee, Setup};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test]
-async fn an_image_runs_under_the_real_command_line_and_stops_by_sigterm() -> Result<()> {
+async fn a_container_runs_under_the_real_command_line_and_stops_by_sigterm() -> Result<()> {
     let docker = image::engine().await?;
     let run = format!("node-container-{}", std::process::id());
     let done = one_container(&docker, &run).await;

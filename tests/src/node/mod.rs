@@ -22,6 +22,7 @@ pub mod behaviour;
 pub mod chain;
 pub mod cli;
 pub mod config;
+pub mod fleet;
 pub mod genesis;
 pub mod grpc;
 pub mod host;

@@ -1,1 +1,156 @@
+use super::*;
 
+const INTERVAL: Duration = Duration::from_millis(1_000);
+const TICK: Duration = Duration::from_secs(12);
+const APPLY: Duration = Duration::from_millis(8);
+
+fn chain(length: u64) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    for n in 0..length {
+        blocks.push(Block::after(blocks.last(), "io1other", 1_000 * n));
+    }
+    blocks
+}
+
+fn node(height: u64, now: Instant) -> Participant {
+    let address = "io1me".to_owned();
+    let who = Hello { address, version: "v".into(), height, active: true };
+    Participant::new(&who, TICK, APPLY, now)
+}
+
+fn round(height: u64, number: u64, proposer: &str) -> ToNode {
+    let interval_ms = INTERVAL.as_millis() as u64;
+    ToNode::Round(Round { height, number, proposer: proposer.into(), interval_ms, peers: 3 })
+}
+
+/// Everything it does until `until`, with the time since `start`.
+fn run(part: &mut Participant, start: Instant, until: Instant) -> Vec<(Duration, Act)> {
+    let mut done = Vec::new();
+    while part.due() <= until {
+        let due = part.due();
+        let acts = part.elapse(due);
+        done.extend(acts.into_iter().map(|act| (due - start, act)));
+    }
+    done
+}
+
+#[test]
+fn it_endorses_in_the_first_half_and_commits_at_the_end_of_the_round() {
+    let start = Instant::now();
+    let mut part = node(2, start);
+    assert!(part.hear(round(3, 0, "io1other"), start).is_empty());
+    let endorsed = run(&mut part, start, start + INTERVAL / 2);
+    let endorse = Act::Say(ToReferee::Endorse { height: 3, round: 0 });
+    assert_eq!(endorsed.len(), 1);
+    assert_eq!(endorsed[0].1, endorse);
+    assert!(endorsed[0].0 >= INTERVAL / 5);
+    let block = chain(3)[2].clone();
+    part.hear(ToNode::Locked { block: block.clone(), ends_in_ms: 500 }, start + INTERVAL / 2);
+    let committed = run(&mut part, start, start + INTERVAL);
+    assert_eq!(committed[0], (INTERVAL, Act::Commit { block, own: true }));
+    assert_eq!(part.tip(), 3);
+}
+
+#[test]
+fn it_proposes_when_it_is_its_turn_and_only_then() {
+    let start = Instant::now();
+    let mut part = node(2, start);
+    let propose = Act::Say(ToReferee::Propose { height: 3, round: 1 });
+    assert_eq!(part.hear(round(3, 1, "io1me"), start), [propose]);
+    assert!(part.hear(round(4, 0, "io1me"), start).is_empty(), "it is behind");
+}
+
+#[test]
+fn a_stop_before_the_endorsements_are_in_misses_the_block_and_a_later_one_does_not() {
+    let start = Instant::now();
+    let mut early = node(2, start);
+    early.hear(round(3, 0, "io1other"), start);
+    let ends = start + INTERVAL;
+    assert_eq!(early.leave(start + INTERVAL / 10), Leaving { at: ends, block: None });
+
+    let mut late = node(2, start);
+    late.hear(round(3, 0, "io1other"), start);
+    let block = chain(3)[2].clone();
+    late.hear(ToNode::Locked { block: block.clone(), ends_in_ms: 400 }, start + INTERVAL * 6 / 10);
+    let leaving = late.leave(start + INTERVAL * 8 / 10);
+    assert_eq!(leaving, Leaving { at: ends, block: Some(block) });
+}
+
+#[test]
+fn on_a_stalled_chain_or_behind_it_leaves_at_once() {
+    let start = Instant::now();
+    let at_once = Leaving { at: start, block: None };
+    let mut stalled = node(2, start);
+    stalled.hear(round(3, 7, "io1other"), start);
+    assert_eq!(stalled.leave(start), at_once);
+    let mut behind = node(2, start);
+    behind.hear(round(9, 0, "io1other"), start);
+    assert_eq!(behind.leave(start), at_once);
+}
+
+#[test]
+fn a_block_taken_from_peers_follows_the_tip_without_a_tick() {
+    let start = Instant::now();
+    let mut part = node(2, start);
+    let block = chain(3)[2].clone();
+    let acts = part.hear(ToNode::Block(block.clone()), start);
+    assert_eq!(acts[0], Act::Commit { block, own: false });
+}
+
+#[test]
+fn who_missed_a_block_stands_still_until_the_tick_and_then_jumps() {
+    let start = Instant::now();
+    let blocks = chain(8);
+    let mut part = node(2, start);
+    for block in &blocks[3..] {
+        assert!(part.hear(ToNode::Block(block.clone()), start).is_empty());
+    }
+    let asked = run(&mut part, start, start + TICK);
+    assert_eq!(asked, [(TICK, Act::Say(ToReferee::Sync { from: 3 }))]);
+    assert_eq!((part.tip(), part.target()), (2, 8));
+    let now = start + TICK;
+    part.hear(ToNode::Blocks(vec![blocks[2].clone()]), now);
+    assert!(part.applying(), "readiness is 503 meanwhile");
+    run(&mut part, start, now + APPLY * 10);
+    assert_eq!(part.tip(), 8, "the buffer filled the rest");
+    assert!(!part.applying());
+}
+
+#[test]
+fn at_the_tip_a_tick_asks_for_nothing() {
+    let start = Instant::now();
+    let mut part = node(2, start);
+    part.hear(round(3, 0, "io1other"), start);
+    let done = run(&mut part, start, start + TICK * 2);
+    assert!(!done.iter().any(|(_, act)| matches!(act, Act::Say(ToReferee::Sync { .. }))));
+}
+
+#[test]
+fn who_stands_by_or_is_frozen_neither_proposes_nor_endorses() {
+    let start = Instant::now();
+    let address = "io1me".to_owned();
+    let who = Hello { address, version: "v".into(), height: 2, active: false };
+    let mut standby = Participant::new(&who, TICK, APPLY, start);
+    let mut frozen = node(2, start);
+    frozen.freeze();
+    for part in [&mut standby, &mut frozen] {
+        assert!(part.hear(round(3, 0, "io1me"), start).is_empty());
+        assert!(run(part, start, start + INTERVAL).is_empty());
+    }
+    let block = ToNode::Block(chain(3)[2].clone());
+    assert!(frozen.hear(block.clone(), start).is_empty());
+    assert!(!standby.hear(block, start).is_empty(), "it follows");
+}
+
+#[test]
+fn all_endorsements_fall_into_the_first_half_and_not_at_one_moment() {
+    let start = Instant::now();
+    let part = node(0, start);
+    let share = |height| {
+        let ToNode::Round(round) = round(height, 0, "x") else { unreachable!() };
+        part.share(&round)
+    };
+    let shares: Vec<f64> = (1..200).map(share).collect();
+    let (low, high) = shares.iter().fold((1.0_f64, 0.0_f64), |(l, h), s| (l.min(*s), h.max(*s)));
+    assert!((0.2..0.25).contains(&low) && (0.45..=0.5).contains(&high), "{low} {high}");
+}

@@ -1,1 +1,159 @@
+use super::*;
 
+const INTERVAL: u64 = 1_000;
+const START: u64 = 1_000_000;
+
+fn seat(n: usize) -> String {
+    format!("io1seat{n}")
+}
+
+fn hello(n: usize, height: u64) -> ToReferee {
+    let version = "v2.4.4".to_owned();
+    ToReferee::Hello(Hello { address: seat(n), version, height, active: true })
+}
+
+/// A chain of `seats` whose first `here` are connected, each on the line of its number.
+fn chain(seats: usize, here: usize) -> Chain {
+    let mut chain = Chain::new((0..seats).map(seat).collect(), INTERVAL, START);
+    for n in 0..here {
+        chain.hear(n as Line, hello(n, 0), START);
+    }
+    chain
+}
+
+/// Lets `here` seats play the running round, and ends it. Returns the height after it.
+fn play(chain: &mut Chain, here: usize) -> u64 {
+    let (height, round) = (chain.round.height, chain.round.number);
+    let half = chain.due_ms() - INTERVAL / 2;
+    for n in 0..here {
+        let line = n as Line;
+        if seat(n) == chain.round.proposer {
+            chain.hear(line, ToReferee::Propose { height, round }, half);
+        }
+        chain.hear(line, ToReferee::Endorse { height, round }, half);
+    }
+    let ends = chain.due_ms();
+    chain.elapse(ends);
+    let tip = chain.tip();
+    for n in 0..here {
+        chain.hear(n as Line, ToReferee::Committed { height: tip }, ends);
+    }
+    tip
+}
+
+#[test]
+fn more_than_two_thirds_of_the_seats_advance_and_two_thirds_halt() {
+    for (seats, enough) in [(4, 3), (7, 5), (24, 17), (3, 3), (1, 1)] {
+        let mut chain = chain(seats, enough);
+        assert_eq!(chain.quorum(), enough, "of {seats}");
+        let tips: Vec<u64> = (0..2 * seats).map(|_| play(&mut chain, enough)).collect();
+        assert!(tips[2 * seats - 1] > 0, "{enough} of {seats} advance");
+
+        let mut chain = self::chain(seats, enough - 1);
+        let tips: Vec<u64> = (0..2 * seats).map(|_| play(&mut chain, enough - 1)).collect();
+        assert_eq!(tips[2 * seats - 1], 0, "{} of {seats} halt", enough - 1);
+    }
+}
+
+#[test]
+fn an_absent_proposer_costs_one_doubled_interval_a_turn() {
+    let mut chain = chain(4, 3);
+    while play(&mut chain, 3) < 9 {}
+    let times: Vec<u64> = chain.blocks.iter().map(|m| m.time_ms).collect();
+    let gaps: Vec<u64> = times.windows(2).map(|w| (w[1] - w[0]) / INTERVAL).collect();
+    // Seat 3 is away: heights 3 and 7 take two rounds.
+    assert_eq!(gaps, [1, 2, 1, 1, 1, 2, 1, 1]);
+    assert_eq!(chain.report(0, chain.due_ms() - INTERVAL).longest_gap_ms, 2 * INTERVAL);
+}
+
+#[test]
+fn quorum_without_the_proposal_is_no_block() {
+    let mut chain = chain(4, 4);
+    let (height, round) = (1, 0);
+    for line in 0..4 {
+        let says = chain.hear(line, ToReferee::Endorse { height, round }, START + 300);
+        assert!(says.is_empty());
+    }
+    let proposer = (height + round) as Line % 4;
+    let says = chain.hear(proposer, ToReferee::Propose { height, round }, START + 400);
+    let locked = |what: &ToNode| matches!(what, ToNode::Locked { ends_in_ms: 600, .. });
+    assert_eq!(says.len(), 4);
+    assert!(says.iter().all(|(_, what)| locked(what)));
+}
+
+#[test]
+fn a_locked_block_commits_also_when_everybody_has_left() {
+    let mut chain = chain(4, 4);
+    let (height, round) = (1, 0);
+    chain.hear(1, ToReferee::Propose { height, round }, START);
+    for line in 0..3 {
+        chain.hear(line, ToReferee::Endorse { height, round }, START + 300);
+    }
+    (0..4).for_each(|line| chain.leave(line, START + 500));
+    chain.elapse(START + INTERVAL);
+    assert_eq!(chain.tip(), 1);
+    let report = chain.report(0, START + INTERVAL);
+    assert_eq!((report.lowest_online, report.online()), (Some(0), 0));
+}
+
+#[test]
+fn endorsements_of_another_round_of_strangers_and_of_standbys_do_not_count() {
+    let mut chain = chain(4, 2);
+    let standby = Hello { address: seat(2), version: "v".into(), height: 0, active: false };
+    chain.hear(2, ToReferee::Hello(standby), START);
+    chain.hear(9, hello(9, 0), START);
+    chain.hear(1, ToReferee::Propose { height: 1, round: 0 }, START);
+    chain.hear(0, ToReferee::Endorse { height: 2, round: 0 }, START);
+    for line in [1, 2, 9] {
+        chain.hear(line, ToReferee::Endorse { height: 1, round: 0 }, START);
+    }
+    assert_eq!(chain.round.endorsed.len(), 1);
+    assert!(chain.round.locked.is_none());
+}
+
+#[test]
+fn two_connections_with_one_key_are_seen_and_count_as_one_seat() {
+    let mut chain = chain(4, 3);
+    chain.hear(7, hello(0, 0), START + 5);
+    let report = chain.report(0, START + 10);
+    assert_eq!(report.equivocations.len(), 1);
+    assert_eq!(report.equivocations[0].address, seat(0));
+    assert_eq!(report.online(), 3);
+    assert!(chain.report(START + 6, START + 10).equivocations.is_empty(), "before the mark");
+}
+
+#[test]
+fn the_lowest_number_of_seats_since_a_mark_includes_the_one_at_the_mark() {
+    let mut chain = chain(4, 4);
+    chain.leave(0, START + 100);
+    chain.leave(1, START + 200);
+    chain.hear(0, hello(0, 0), START + 300);
+    chain.hear(1, hello(1, 0), START + 400);
+    let lowest = |since| chain.report(since, START + 900).lowest_online;
+    assert_eq!(lowest(START + 150), Some(2));
+    assert_eq!(lowest(START + 250), Some(2), "it held at the mark");
+    assert_eq!(lowest(START + 350), Some(3));
+    assert_eq!(lowest(START + 500), Some(4));
+}
+
+#[test]
+fn who_says_nothing_for_long_is_gone() {
+    let mut chain = chain(4, 4);
+    let mut now = START;
+    for _ in 0..=SILENT_ROUNDS {
+        now += INTERVAL;
+        chain.hear(0, ToReferee::Ping, now);
+        chain.elapse(now);
+    }
+    assert_eq!(chain.report(0, now).online(), 1);
+}
+
+#[test]
+fn a_sync_brings_at_most_two_hundred_blocks() {
+    let mut chain = chain(1, 1);
+    while play(&mut chain, 1) < 250 {}
+    let says = chain.hear(0, ToReferee::Sync { from: 11 }, chain.due_ms());
+    let [(0, ToNode::Blocks(blocks))] = &says[..] else { panic!("{says:?}") };
+    assert_eq!((blocks[0].height, blocks.len()), (11, 200));
+    assert!(blocks.windows(2).all(|w| w[1].previous == w[0].hash));
+}
