@@ -3,3 +3,4 @@
 pub mod journal;
 pub mod node;
 pub mod runtime;
+pub mod steps;
