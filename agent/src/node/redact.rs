@@ -1,0 +1,100 @@
+//! Nothing that leaves this module's callers shows a key of the node's. Pure.
+//!
+//! Applied to log tails and to every error text that may quote a file, a log or a command line.
+
+/// Settings of the node whose values are secrets, or may carry one (an API key in a URL).
+const SECRET_SETTINGS: &[&str] = &[
+    "producerprivkey",
+    "masterkey",
+    "gravitychainapis",
+    "iotex_admin_token",
+    "privatekey",
+    "privkey",
+    "password",
+    "passphrase",
+];
+
+/// Hex of this length or more may be a key: 32 digits are an API key, 64 a private key.
+const KEY_DIGITS: usize = 32;
+
+const SHOWN: &str = "[redacted]";
+
+/// `text` without secrets. Digests written as `sha256:…` stay readable.
+pub fn redact(text: &str) -> String {
+    text.split_inclusive('\n').map(|line| hide_hex(&hide_settings(line))).collect()
+}
+
+/// Hides what follows the name of a secret setting, up to the end of the line: a list or a
+/// quoted value may contain anything.
+fn hide_settings(line: &str) -> String {
+    let lower = line.to_ascii_lowercase();
+    let found = SECRET_SETTINGS
+        .iter()
+        .filter_map(|name| lower.find(name).map(|at| at + name.len()))
+        .filter(|end| !lower[*end..].trim().is_empty())
+        .min();
+    match found {
+        Some(end) => {
+            let ending = if line.ends_with('\n') { "\n" } else { "" };
+            format!("{} {SHOWN}{ending}", &line[..end])
+        }
+        None => line.to_owned(),
+    }
+}
+
+/// Hides every run of hex digits that is long enough for a key.
+fn hide_hex(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(start) = rest.find(|c: char| c.is_ascii_hexdigit()) {
+        let end = rest[start..].find(|c: char| !c.is_ascii_hexdigit());
+        let end = end.map_or(rest.len(), |length| start + length);
+        out.push_str(&rest[..start]);
+        let is_digest = end - start == 64 && out.ends_with("sha256:");
+        match end - start >= KEY_DIGITS && !is_digest {
+            true => out.push_str(SHOWN),
+            false => out.push_str(&rest[start..end]),
+        }
+        rest = &rest[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "cfa6ef757dee2e50351620dca002d32b9c090cfda55fb81f37f1d26b273743f1";
+
+    #[test]
+    fn a_private_key_is_hidden_in_every_dress() {
+        let dresses = [
+            format!("producerPrivKey: {KEY}"),
+            format!("chain: {{\"producerPrivKey\":\"{KEY}\"}}"),
+            format!("using key 0x{KEY} now"),
+            format!("{KEY},{KEY}"),
+            "masterKey: short".to_owned(),
+            "IOTEX_ADMIN_TOKEN=abc def".to_owned(),
+            "https://mainnet.infura.io/v3/0123456789abcdef0123456789abcdef".to_owned(),
+        ];
+        for dress in dresses {
+            let shown = redact(&dress);
+            assert!(!shown.contains(&KEY[..40]), "{shown}");
+            assert!(!shown.contains("short") && !shown.contains("abc def"), "{shown}");
+            assert!(!shown.contains("0123456789abcdef"), "{shown}");
+            assert!(shown.contains(SHOWN), "{shown}");
+        }
+    }
+
+    #[test]
+    fn digests_and_ordinary_words_stay() {
+        let text = format!("image sha256:{KEY} of v2.4.4, height 36884102\nfade decade");
+        assert_eq!(redact(&text), text);
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(redact("a\nmasterKey: x\nb\n"), "a\nmasterKey [redacted]\nb\n");
+    }
+}
