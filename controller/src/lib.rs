@@ -1,1 +1,3 @@
 //! The bulletin board, and the officers' command line.
+
+pub mod store;

@@ -3,4 +3,5 @@
 pub mod documents;
 pub mod evidence;
 pub mod rule;
+pub mod tls;
 pub mod wire;
