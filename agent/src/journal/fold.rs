@@ -88,16 +88,14 @@ pub fn next(stage: Stage, undoing: bool, event: &Milestone) -> Option<Stage> {
             _,
             M::Failed(_) | M::Stuck(_),
         ) => stage,
-        (
-            Acknowledged | Prepared | Begun | Stopped | Swapped | Started,
-            false,
-            M::Undoing(_),
-        ) => stage,
-        (
-            Acknowledged | Prepared | Begun | Stopped | Swapped | Started,
-            true,
-            M::Final(last),
-        ) if Final::from(*last) == Final::RolledBack => Over(Final::RolledBack),
+        (Acknowledged | Prepared | Begun | Stopped | Swapped | Started, false, M::Undoing(_)) => {
+            stage
+        }
+        (Acknowledged | Prepared | Begun | Stopped | Swapped | Started, true, M::Final(last))
+            if Final::from(*last) == Final::RolledBack =>
+        {
+            Over(Final::RolledBack)
+        }
         _ => return None,
     };
     Some(to)

@@ -29,8 +29,7 @@ fn milestones() -> Vec<(&'static str, Milestone)> {
 fn stages() -> Vec<Stage> {
     use Stage::*;
     let over = [Final::Done, Final::RolledBack, Final::Declined].map(Over);
-    let mut all =
-        vec![Verified, Acknowledged, Prepared, Begun, Stopped, Swapped, Started, Passed];
+    let mut all = vec![Verified, Acknowledged, Prepared, Begun, Stopped, Swapped, Started, Passed];
     all.extend(over);
     all
 }

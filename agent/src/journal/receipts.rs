@@ -37,8 +37,9 @@ impl Journal {
              ORDER BY counter LIMIT ?3",
         )?;
         let chain = self.inner.identity.key.to_string();
-        let rows = query
-            .query_map(params![chain, counter as i64, limit], |row| Ok((u64_at(row, 0)?, row.get(1)?)))?;
+        let rows = query.query_map(params![chain, counter as i64, limit], |row| {
+            Ok((u64_at(row, 0)?, row.get(1)?))
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -128,8 +129,8 @@ pub(super) fn check_chain(
     db: &Connection,
     key: &PublicKey,
 ) -> Result<u64, JournalError> {
-    let mut query =
-        db.prepare("SELECT counter, hash, envelope FROM receipt WHERE chain = ?1 ORDER BY counter")?;
+    let mut query = db
+        .prepare("SELECT counter, hash, envelope FROM receipt WHERE chain = ?1 ORDER BY counter")?;
     let rows = query.query_map([key.to_string()], |row| {
         Ok((u64_at(row, 0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?))
     })?;
@@ -139,7 +140,9 @@ pub(super) fn check_chain(
         let (counter, hash, envelope) = row?;
         let link = link(&envelope, &hash);
         let follows = link.as_ref().is_some_and(|receipt| {
-            receipt.counter == newest + 1 && counter == receipt.counter && receipt.previous == previous
+            receipt.counter == newest + 1
+                && counter == receipt.counter
+                && receipt.previous == previous
         });
         if !follows {
             let what = format!("the own receipt {counter} does not follow the one before it");

@@ -62,8 +62,8 @@ impl FleetWatch {
             let Some(height) = beacon.health.height else { continue };
             heights.push(height);
             let growth = self.grown(&member.name, height, now);
-            advancing |= growth
-                .is_some_and(|grew| now.duration_since(grew) <= stale * STILL_AFTER_STALE);
+            advancing |=
+                growth.is_some_and(|grew| now.duration_since(grew) <= stale * STILL_AFTER_STALE);
         }
         let quorum = 3 * seats.len() as u64 > 2 * u64::from(plan.active);
         Fleet { median: median(&mut heights), advancing, quorum }

@@ -144,8 +144,7 @@ impl Engine {
                 return Err(EngineError::Odd { call: "update", text });
             }
         };
-        let restart =
-            RestartPolicy { name: Some(name), maximum_retry_count: Some(policy.retries) };
+        let restart = RestartPolicy { name: Some(name), maximum_retry_count: Some(policy.retries) };
         let body = ContainerUpdateBody { restart_policy: Some(restart), ..Default::default() };
         let docker = self.docker().await?;
         self.within("update", docker.update_container(id, body)).await
@@ -185,8 +184,11 @@ impl Engine {
     pub async fn watch_exit(&self, id: &str) -> Result<ExitWatch<'_>, EngineError> {
         // Whole seconds; events since then are told again, so none is lost in between.
         let since = Timestamp::now().as_second().to_string();
-        let filters =
-            HashMap::from([("container", vec![id]), ("event", vec!["die"]), ("type", vec!["container"])]);
+        let filters = HashMap::from([
+            ("container", vec![id]),
+            ("event", vec!["die"]),
+            ("type", vec!["container"]),
+        ]);
         let options = EventsOptionsBuilder::new().since(&since).filters(&filters).build();
         let events = Box::pin(self.docker().await?.events(Some(options)));
         Ok(ExitWatch { engine: self, id: id.into(), events })

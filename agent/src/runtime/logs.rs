@@ -15,11 +15,8 @@ impl Engine {
     /// # Errors
     /// [`EngineError`]
     pub async fn log_tail(&self, id: &str, lines: u32) -> Result<Vec<String>, EngineError> {
-        let options = LogsOptionsBuilder::new()
-            .stdout(true)
-            .stderr(true)
-            .tail(&lines.to_string())
-            .build();
+        let options =
+            LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
         let docker = self.docker().await?;
         let read = async {
             let mut text = String::new();

@@ -69,9 +69,7 @@ impl Engine {
     ) -> Result<T, EngineError> {
         match tokio::time::timeout(self.call, work).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => {
-                Err(EngineError::of(call, &self.socket.display().to_string(), error))
-            }
+            Ok(Err(error)) => Err(EngineError::of(call, &self.socket.display().to_string(), error)),
             Err(_) => Err(EngineError::Unknown {
                 call,
                 text: format!("no answer within {} ms", self.call.as_millis()),

@@ -186,7 +186,9 @@ fn owners_endpoint(end: &Value, id: &str) -> Value {
     }
     let aliases = end.get("Aliases").and_then(Value::as_array).into_iter().flatten();
     let chosen: Vec<Value> = aliases
-        .filter(|alias| !alias.as_str().is_some_and(|alias| alias.len() == 12 && id.starts_with(alias)))
+        .filter(|alias| {
+            !alias.as_str().is_some_and(|alias| alias.len() == 12 && id.starts_with(alias))
+        })
         .cloned()
         .collect();
     if !chosen.is_empty() {
