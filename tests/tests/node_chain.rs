@@ -102,13 +102,13 @@ async fn metric(node: &Process, name: &str) -> Option<u64> {
 #[tokio::test]
 async fn on_the_beat_a_node_leaves_with_its_block_and_comes_back_at_the_tip() -> Result<()> {
     let mut fleet = Fleet::start(4, 4, &at_scale(2.5), "30s", PATIENCE).await?;
-    fleet.phase(0.75).await?;
+    fleet.phase(0.62).await?;
     let mark = fleet.mark();
     let delegate = &mut fleet.delegates[1];
     let node = delegate.node()?;
     let asked = Instant::now();
     node.signal("TERM").await?;
-    node.until(Duration::from_millis(200), async |n| n.status("/readiness").await == 503).await?;
+    node.until(PATIENCE, async |n| n.status("/readiness").await == 503).await?;
     assert_eq!(node.exit(PATIENCE).await?.code(), Some(0));
     assert!(asked.elapsed() < Duration::from_millis(800), "it leaves at the round's end");
     let log = node.output();

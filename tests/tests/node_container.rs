@@ -33,6 +33,9 @@ async fn one_container(docker: &bollard::Docker, run: &str) -> Result<()> {
     let tag = format!("iotex/iotex-core:{run}");
     let image = image::build_as(docker, &binary("iotex-server")?, &behaviour, run, &tag).await?;
     let network = Network::create(docker, run, run).await?;
+    // Begins at the same subnet, which is taken now.
+    let beside = Network::create(docker, &format!("{run}-beside"), run).await?;
+    assert_ne!(beside.gateway(), network.gateway());
     let (own, gateway) = (network.address(10), network.gateway());
     let mut spec = Spec::new(0, own, Vec::new());
     let referee = Referee::start(Setup {
