@@ -135,7 +135,6 @@ impl Fold {
             Record::Fact(fact) => self.fact(fact, at),
             Record::UndoIntent(effect) => {
                 self.undo_open.insert(effect.clone());
-                self.intended.insert(effect.clone(), at);
             }
             Record::Undone(effect) => self.taken_back(effect, at),
             Record::StoodStill { ms } => self.stood_still_ms += ms,

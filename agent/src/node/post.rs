@@ -141,6 +141,8 @@ pub struct Post {
     growth: Option<(u64, Option<Timestamp>)>,
     well_since: Option<Timestamp>,
     stood_still_ms: u64,
+    /// How often the Engine had restarted the container at the sample before.
+    restarts: Option<i64>,
 }
 
 /// What one sample shows.
@@ -166,6 +168,7 @@ impl Post {
             growth: None,
             well_since: None,
             stood_still_ms: 0,
+            restarts: None,
         }
     }
 
@@ -188,7 +191,11 @@ impl Post {
     pub fn add(&mut self, sample: &Sample) -> Test {
         let before = self.last.replace(sample.at);
         self.grow(sample);
-        match self.judge(sample) {
+        let look = self.judge(sample);
+        if let Some(Body::There { restarts, .. }) = sample.body {
+            self.restarts = Some(restarts);
+        }
+        match look {
             Look::Bad(code, text) => self.fail(code, text),
             Look::Well => {
                 let since = *self.well_since.get_or_insert(sample.at);
@@ -254,7 +261,7 @@ impl Post {
                     false => Look::Bad(code::CRASHED, text),
                 })
             }
-            Body::There { restarts, .. } if *restarts > 0 => {
+            Body::There { restarts, .. } if *restarts > self.restarts.unwrap_or(*restarts) => {
                 Some(Look::Bad(code::CRASHED, format!("restarted {restarts} times")))
             }
             Body::There { .. } => None,

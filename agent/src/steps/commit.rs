@@ -5,10 +5,11 @@ use muster_proto::documents::plan::Action;
 use muster_proto::evidence::receipt::{Event, Outcome};
 use muster_proto::rule::Stage;
 
+use super::code;
 use super::context::Ran;
 use super::error::StepError;
 use super::forward::out_of_order;
-use super::policy::{Rearm, inspect};
+use super::policy::Rearm;
 use super::rename::{RenameNew, RenameOld};
 use super::work::Work;
 use crate::journal::{Kept, Last, Milestone, Record};
@@ -54,7 +55,9 @@ impl Work<'_> {
         id: &str,
         away_ms: Option<u64>,
     ) -> Result<Outcome, StepError> {
-        let node = inspect(self, id).await?;
+        // Somebody may create the node again; until then there is nothing to say of it.
+        let gone = || StepError::passing(code::GONE, id);
+        let node = self.engine().inspect(id).await?.ok_or_else(gone)?;
         let running = node.state.running;
         let seen = self.runner.probe.look(id, false).await;
         let left = self.fold().exited().and_then(|exited| exited.height);

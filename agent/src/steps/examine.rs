@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use muster_proto::documents::PlanId;
+use muster_proto::documents::plan::Action;
 use muster_proto::rule::Stage;
 use muster_proto::rule::decision::Test;
 
@@ -38,10 +39,16 @@ impl super::Runner {
             Stage::Passed => Test::Pass,
             _ => Test::Unknown,
         };
+        // The examination may have written a failure.
+        let fold = self.journal.fold(&context.id);
+        // A node that has nothing to go back to and came well after all, by itself or by its
+        // people's hands, is no failure any more: what was begun can be finished.
+        let upgrade = matches!(context.plan.action, Action::Upgrade(_));
+        let well = !upgrade && matches!(test, Test::Pass | Test::Holding);
         Ok(Observed {
             stage: fold.stage,
             undoing: fold.undoing.is_some(),
-            failed: fold.failed.as_ref().map(error::why),
+            failed: fold.failed.as_ref().filter(|_| !well).map(error::why),
             asked: fold.asked,
             test,
         })
@@ -74,6 +81,12 @@ impl Work<'_> {
         if stood_still > 0 {
             self.record(Record::StoodStill { ms: stood_still })?;
         }
+        if let Test::Fail(why) = &test
+            && fold.failed.is_none()
+            && fold.undoing.is_none()
+        {
+            self.failed(error::cause(why))?;
+        }
         Ok(test)
     }
 
@@ -102,7 +115,7 @@ impl Work<'_> {
     /// A stop is well when the container is down and the Engine will not start it.
     async fn examine_stop(&self, fold: &Fold) -> Result<Test, StepError> {
         let found = self.found()?;
-        if !matches!(self.plan.action, muster_proto::documents::plan::Action::Stop) {
+        if !matches!(self.plan.action, Action::Stop) {
             return Ok(Test::Unknown);
         }
         let node = self.engine().inspect(&found.id).await?;

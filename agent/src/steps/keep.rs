@@ -6,7 +6,7 @@ use muster_proto::rule::Stage;
 
 use super::error::StepError;
 use super::files;
-use super::policy::inspect;
+use super::policy::{Rearm, inspect};
 use super::stage::io;
 use super::start;
 use super::work::Work;
@@ -28,6 +28,7 @@ impl super::Runner {
                 work.settle().await?;
                 self.show_nothing();
             }
+            work.hand_back().await?;
             work.keep_running().await?;
         }
         self.let_go().await
@@ -63,6 +64,17 @@ impl super::Runner {
 }
 
 impl Work<'_> {
+    /// A node that failed its test and has nothing to go back to is the Engine's again, under
+    /// the operator's own policy, while people look.
+    async fn hand_back(&self) -> Result<(), StepError> {
+        let fold = self.fold();
+        let left = fold.stage == Stage::Started && fold.failed.is_some() && !self.is_upgrade();
+        if left && fold.undoing.is_none() && !fold.done.contains_key(&Effect::Rearm) {
+            self.carry(&Rearm).await?;
+        }
+        Ok(())
+    }
+
     /// Starts the node again where its restart policy would, were it not `no` meanwhile.
     async fn keep_running(&self) -> Result<(), StepError> {
         let fold = self.fold();

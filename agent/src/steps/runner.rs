@@ -14,7 +14,7 @@ use super::context::{PlanContext, Progress, Ran, Settings, StepHook};
 use super::error::StepError;
 use super::examine::Examination;
 use super::work::Work;
-use crate::journal::{Effect, Journal, Last, Milestone, Record, StoredPlan};
+use crate::journal::{Cause, Effect, Journal, Last, Milestone, Record, StoredPlan};
 use crate::node::{Probe, Seen};
 use crate::runtime::{Container, Engine};
 
@@ -226,12 +226,16 @@ impl Work<'_> {
         if error.retry || !open || fold.failed.is_some() || fold.undoing.is_some() {
             return error;
         }
-        let cause = error.cause();
+        match self.failed(error.cause()) {
+            Ok(()) => error,
+            Err(unwritten) => unwritten,
+        }
+    }
+
+    /// Writes a failure down and says so.
+    pub(super) fn failed(&self, cause: Cause) -> Result<(), StepError> {
         let event = Event::Failed { code: cause.code.clone(), why: cause.text.clone() };
         let record = Record::Milestone(Milestone::Failed(cause));
-        match self.runner.journal.record(&self.id, &[record], Some(event)) {
-            Ok(()) => error,
-            Err(unwritten) => unwritten.into(),
-        }
+        Ok(self.runner.journal.record(&self.id, &[record], Some(event))?)
     }
 }
