@@ -1,0 +1,254 @@
+//! A crash at every point around every effect: always exactly the old or the new node in the
+//! end, and a receipt that says which.
+//!
+//! The points are counted from a clean run, so that a new effect is covered unasked. A crash is
+//! a step whose future is dropped, and a journal that is opened and folded anew.
+
+use std::collections::HashMap;
+
+use anyhow::{Context as _, Result, ensure};
+use bollard::query_parameters::EventsOptionsBuilder;
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use muster_agent::runtime::Engine;
+use muster_agent::steps::{PlanContext, Runner};
+use muster_proto::documents::plan::{Action, Compatibility};
+use muster_proto::rule::Final;
+use muster_tests::image::Image;
+use muster_tests::node::behaviour::{Behaviour, Defect};
+
+use crate::kit::{self, End, Host, on_host};
+
+/// Runs `context` to its end with a crash at point `at`; says where that was, if it was reached.
+async fn crashed(host: &Host, context: &PlanContext, at: usize) -> Result<(End, Option<String>)> {
+    let (hook, mut told) = kit::crash_at(at);
+    let (runner, journal) = host.runner(hook)?;
+    let end = tokio::select! {
+        biased;
+        point = told.recv() => Err(point.context("a point")?),
+        end = kit::drive(&runner, context) => Ok(end?),
+    };
+    drop((runner, journal));
+    match end {
+        Ok(end) => Ok((end, None)),
+        Err(point) => {
+            let (runner, _journal) = host.runner(kit::undisturbed())?;
+            let end = kit::drive(&runner, context).await;
+            let at = format!("{} {:?}", point.effect, point.at);
+            Ok((end.with_context(|| format!("after a crash at {at}"))?, Some(at)))
+        }
+    }
+}
+
+/// Two versions that may follow each other, with a genesis each that only the newer one knows.
+struct Pair {
+    images: [Image; 2],
+    genesis: [Vec<u8>; 2],
+}
+
+const VERSIONS: [&str; 2] = ["v2.4.4", "v2.4.5"];
+
+impl Pair {
+    async fn new(host: &Host) -> Result<Self> {
+        let images = [host.load(&kit::old_version()).await?, host.load(&kit::new_version()).await?];
+        let old = std::fs::read(host.home.genesis())?;
+        let mut new = old.clone();
+        new.extend_from_slice(b"# of the newer release\n");
+        Ok(Self { images, genesis: [old, new] })
+    }
+
+    /// The upgrade from one to the other.
+    fn to(&self, host: &Host, serial: u64, which: usize) -> PlanContext {
+        let genesis = Some(self.genesis[which].as_slice());
+        let version = VERSIONS[which];
+        let mut release = kit::release_of(host, &self.images[which], version, genesis);
+        release.from = vec![VERSIONS[1 - which].into()];
+        kit::upgrade(serial, &release, genesis)
+    }
+
+    /// Exactly this version runs, under the node's name and policy; all else is down for good.
+    async fn runs(&self, host: &Host, which: usize) -> Result<()> {
+        let node = host.inspect(&host.run).await?;
+        ensure!(node["Image"] == *self.images[which].id, "another image");
+        ensure!(node["State"]["Running"] == true, "not running: {}", node["State"]);
+        ensure!(node["HostConfig"]["RestartPolicy"]["Name"] == "on-failure", "another policy");
+        ensure!(std::fs::read(host.home.genesis())? == self.genesis[which], "another genesis");
+        let engine = Engine::new(kit::SOCKET, kit::PATIENCE);
+        for id in engine.writers(&host.home.data()).await? {
+            let other = engine.inspect(&id).await?.context("it is listed")?;
+            let kept = other.state.is_down() && other.policy.is_no();
+            ensure!(kept || node["Id"] == *id, "{} is not kept: {:?}", other.name, other.state);
+            ensure!(kept == other.name.contains("-before-"), "left behind: {}", other.name);
+        }
+        host.advances().await
+    }
+}
+
+/// Crashes at every point `first`, `first + step`, … of an upgrade, there and back again.
+async fn upgrade_cells(first: usize, step: usize) -> Result<()> {
+    on_host(&format!("crash-{first}"), async |host| {
+        let pair = Pair::new(host).await?;
+        let mut which = 1;
+        for (serial, at) in (42..).zip((first..).step_by(step)) {
+            let context = pair.to(host, serial, which);
+            let (end, point) = crashed(host, &context, at).await?;
+            ensure!(end == End::Final(Final::Done), "{end:?} after a crash at {point:?}");
+            pair.runs(host, which).await.with_context(|| format!("after {point:?}"))?;
+            which = 1 - which;
+            if point.is_none() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// One test per share of the points.
+macro_rules! shares {
+    ($cells:ident of $count:literal: $($name:ident $first:literal)*) => {
+        $(#[tokio::test]
+        async fn $name() -> Result<()> {
+            $cells($first, $count).await
+        })*
+    };
+}
+
+shares! { upgrade_cells of 8:
+    a_crash_in_an_upgrade_ends_with_the_new_node_1_of_8 0
+    a_crash_in_an_upgrade_ends_with_the_new_node_2_of_8 1
+    a_crash_in_an_upgrade_ends_with_the_new_node_3_of_8 2
+    a_crash_in_an_upgrade_ends_with_the_new_node_4_of_8 3
+    a_crash_in_an_upgrade_ends_with_the_new_node_5_of_8 4
+    a_crash_in_an_upgrade_ends_with_the_new_node_6_of_8 5
+    a_crash_in_an_upgrade_ends_with_the_new_node_7_of_8 6
+    a_crash_in_an_upgrade_ends_with_the_new_node_8_of_8 7
+}
+
+/// Crashes at points of the undo of a release that crashes.
+async fn undo_cells(first: usize, step: usize) -> Result<()> {
+    on_host(&format!("undo-{first}"), async |host| {
+        let old = std::fs::read(host.home.genesis())?;
+        let mut new = old.clone();
+        new.extend_from_slice(b"# of the bad release\n");
+        let image = host.load(&kit::new_version().with(Defect::CrashAfterBlocks(1))).await?;
+        let mut release = kit::release_of(host, &image, "v2.4.5", Some(&new));
+
+        let (hook, points) = kit::points();
+        let (runner, journal) = host.runner(hook)?;
+        let clean = kit::upgrade(42, &release, Some(&new));
+        ensure!(kit::drive(&runner, &clean).await? == End::Final(Final::RolledBack));
+        host.is_the_old_node(&old).await?;
+        drop((runner, journal));
+        let points = points.lock().expect("no holder panics").clone();
+        let undo = points.iter().position(|(effect, _)| effect.starts_with("undo"));
+        let undo = undo.context("nothing was taken back")?;
+        ensure!(points.len() - undo >= 15, "start, swap, stop, create, stage: {points:?}");
+
+        for (serial, at) in (43..).zip((undo + first..points.len()).step_by(step)) {
+            // A release that was rolled back here is not tried again.
+            release.issued = Timestamp::now();
+            let context = kit::upgrade(serial, &release, Some(&new));
+            let (end, point) = crashed(host, &context, at).await?;
+            ensure!(end == End::Final(Final::RolledBack), "{end:?} after a crash at {point:?}");
+            host.is_the_old_node(&old).await.with_context(|| format!("after {point:?}"))?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+shares! { undo_cells of 6:
+    a_crash_in_an_undo_ends_with_the_old_node_1_of_6 0
+    a_crash_in_an_undo_ends_with_the_old_node_2_of_6 1
+    a_crash_in_an_undo_ends_with_the_old_node_3_of_6 2
+    a_crash_in_an_undo_ends_with_the_old_node_4_of_6 3
+    a_crash_in_an_undo_ends_with_the_old_node_5_of_6 4
+    a_crash_in_an_undo_ends_with_the_old_node_6_of_6 5
+}
+
+/// Crashes at points of a restart, or of a stop and the start after it.
+async fn simple_cells(first: usize, step: usize) -> Result<()> {
+    on_host(&format!("simple-{first}"), async |host| {
+        let genesis = std::fs::read(host.home.genesis())?;
+        let mut serial = 42;
+        for at in (first..).step_by(step) {
+            let mut reached = false;
+            for action in [Action::Restart, Action::Stop, Action::Start] {
+                let context = kit::plan(serial, action.clone());
+                let context =
+                    kit::changed(&context, |plan| plan.compatibility = Compatibility::Halting);
+                serial += 1;
+                let (end, point) = crashed(host, &context, at).await?;
+                reached |= point.is_some();
+                ensure!(end == End::Final(Final::Done), "{end:?} of {action:?} after {point:?}");
+                if action == Action::Stop {
+                    let node = host.inspect(&host.first).await?;
+                    ensure!(node["State"]["Running"] == false, "after {point:?}");
+                    ensure!(node["HostConfig"]["RestartPolicy"]["Name"] == "no");
+                } else {
+                    let exact = host.is_the_old_node(&genesis).await;
+                    exact.with_context(|| format!("{action:?} after {point:?}"))?;
+                }
+            }
+            if !reached {
+                return Ok(());
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
+shares! { simple_cells of 4:
+    a_crash_in_a_restart_stop_or_start_is_made_good_1_of_4 0
+    a_crash_in_a_restart_stop_or_start_is_made_good_2_of_4 1
+    a_crash_in_a_restart_stop_or_start_is_made_good_3_of_4 2
+    a_crash_in_a_restart_stop_or_start_is_made_good_4_of_4 3
+}
+
+#[tokio::test]
+async fn a_crash_between_signal_and_exit_goes_on_without_a_second_permission() -> Result<()> {
+    on_host("signal", async |host| {
+        // A version that takes its time to leave.
+        let slow = Behaviour { version: "v2.4.5".into(), ..kit::old_version() };
+        let image = host.load(&slow.with(Defect::SlowToStop(1_500))).await?;
+        let release = kit::release_of(host, &image, "v2.4.5", None);
+        let (runner, journal) = host.runner(kit::undisturbed())?;
+        let to_slow = kit::upgrade(42, &release, None);
+        ensure!(kit::drive(&runner, &to_slow).await? == End::Final(Final::Done));
+
+        let restart = kit::plan(43, Action::Restart);
+        until_signalled(host, &runner, &restart).await?;
+        drop((runner, journal));
+        let (runner, journal) = host.runner(kit::undisturbed())?;
+        ensure!(kit::drive(&runner, &restart).await? == End::Final(Final::Done));
+        let words = kit::words(&journal, &restart.id)?;
+        let expected = ["acknowledged", "prepared", "began", "stopped", "done"];
+        ensure!(words == expected, "{words:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// Runs the plan until the node was sent its signal, and drops it there.
+async fn until_signalled(host: &Host, runner: &Runner, context: &PlanContext) -> Result<()> {
+    let filters = HashMap::from([("event", vec!["kill".to_owned()])]);
+    let since = Timestamp::now().as_second().to_string();
+    let options = EventsOptionsBuilder::new().since(&since).filters(&filters).build();
+    let mut kills = host.docker.events(Some(options));
+    let signalled = async {
+        while let Some(event) = kills.next().await {
+            let actor = event?.actor.context("an actor")?;
+            let name = actor.attributes.and_then(|mut all| all.remove("name"));
+            if name.as_deref() == Some(&host.run) {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("the events ended")
+    };
+    tokio::select! {
+        signalled = signalled => signalled,
+        end = kit::drive(runner, context) => anyhow::bail!("it ended as {:?}", end?),
+    }
+}
