@@ -108,7 +108,9 @@ pub fn look(watcher: &Watcher, id: &PlanId, trend: &mut Trend) -> Result<Rollout
     let none = || Failure::new("U010", format!("plan {id} is gone"));
     let plan = watcher.plans().get(id).ok_or_else(none)?;
     let roster = watcher.roster()?;
-    let documents = Documents { id, plan, roster, others: watcher.plans() };
+    let mut others = watcher.plans().clone();
+    others.remove(id);
+    let documents = Documents { id, plan, roster, others: &others };
     let evidence = watcher.book.evidence();
     trend.look(evidence);
     let judge = |trend: &Trend| {

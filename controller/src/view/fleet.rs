@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::standing::{Measure, Standing, median, standing};
 use super::table;
 use super::told::{AgentRefused, Attached, BoardSeen, Hold, Told};
-use super::words::{ago, count, height, labelled, moment, until};
+use super::words::{age_ms, ago, count, height, labelled, moment, span, until};
 
 /// What the report is made of.
 #[derive(Debug, Clone, Copy)]
@@ -199,6 +199,6 @@ impl Fleet {
 fn attachment(attached: Attached, now: Timestamp) -> String {
     match attached.now {
         true => "yes".into(),
-        false => format!("gone {}", ago(attached.since, now)),
+        false => format!("no, {}", span(age_ms(attached.since, now) / 1_000 * 1_000)),
     }
 }

@@ -8,7 +8,7 @@ use muster_proto::rule::Evidence;
 use serde::Serialize;
 
 use super::rollout::{NodeLine, Place, Rollout, WaveLine};
-use super::words::{ago, labelled, names};
+use super::words::{ago, count, labelled, names};
 
 /// Names shown before a list is shortened.
 const SHOWN: usize = 5;
@@ -73,9 +73,9 @@ pub fn why_node(rollout: &Rollout, plan: &Plan, evidence: &Evidence, node: &Node
         at_work: of_place(Place::Now).map(|line| line.name.clone()).collect(),
         away: of_place(Place::Away).map(|line| (line.name.clone(), line.text.clone())).collect(),
         itself: doing,
-        budget: match plan.budget {
-            muster_proto::documents::plan::Budget::All => "nothing is counted".into(),
-            muster_proto::documents::plan::Budget::Seats(seats) => format!("{seats} seats"),
+        budget: match rollout.budget {
+            None => "nothing is counted".into(),
+            Some(seats) => count(seats as usize, "seat"),
         },
         sources: rollout.sources().to_owned(),
     }
@@ -126,9 +126,10 @@ impl WhyNode {
 }
 
 fn gate(wave: &WaveLine) -> String {
-    let soak = wave.soaking.map_or(String::new(), |proved| {
-        format!(", {proved} of {} proved well through the soak", wave.gate)
-    });
+    let soak = match wave.soak_ms {
+        0 => String::new(),
+        ms => format!(", {} of {} proved well for {}", wave.soaked, wave.gate, super::words::span(ms)),
+    };
     let met = if wave.met { "met" } else { "NOT met" };
     format!("wave {}: {} of {} done{soak}: {met}", wave.name, wave.done, wave.gate)
 }

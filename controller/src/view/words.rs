@@ -109,10 +109,16 @@ pub fn labelled(label: &str, text: &str) -> String {
     indented(label, text, 12)
 }
 
+/// `lead`, then `text` wrapped in the column where it begins.
+pub fn hanging(lead: &str, text: &str) -> String {
+    let column = lead.chars().count();
+    let text = wrap(text, WIDTH - column, 0).replace('\n', &format!("\n{}", " ".repeat(column)));
+    format!("{lead}{text}")
+}
+
 /// As [`labelled`], with the text in the given column.
 pub fn indented(label: &str, text: &str, column: usize) -> String {
-    let text = wrap(text, WIDTH - column, 0).replace('\n', &format!("\n{}", " ".repeat(column)));
-    format!("  {label:<width$}{text}", width = column - 2)
+    hanging(&format!("  {label:<width$}", width = column - 2), text)
 }
 
 #[cfg(test)]

@@ -1,18 +1,17 @@
-//! From evidence to the rollout as it stands. Reasons come from the rule, never from here.
-
-use std::collections::{BTreeMap, BTreeSet};
+//! From the rule's progress to the rollout as people see it. Reasons and counts come from the
+//! rule, never from here.
 
 use jiff::Timestamp;
-use muster_proto::documents::plan::{Plan, Wave};
 use muster_proto::documents::NodeName;
+use muster_proto::documents::plan::Budget;
+use muster_proto::rule::progress::{NodeProgress, WaveProgress};
 use muster_proto::rule::{
-    Decision, Documents, Evidence, Final, PlanFacts, Reason, decide, from_outside,
+    Documents, Evidence, Final, PlanFacts, PlanProgress, Reason, Stage, progress,
 };
 
 use super::{NodeLine, Place, Rollout, State, Trend, WaveLine};
-use crate::view::standing::{Measure, Standing, median, standing};
 use crate::view::told::Told;
-use crate::view::words::{ago, span};
+use crate::view::words::{age_ms, ago, span};
 
 /// What the report is made of.
 #[derive(Clone, Copy)]
@@ -30,14 +29,10 @@ pub struct Input<'a> {
 /// Judges the rollout.
 pub fn rollout(input: Input<'_>, now: Timestamp) -> Rollout {
     let plan = input.documents.plan;
-    let scene = Scene::of(input, now);
-    let nodes: Vec<_> = plan.order().map(|(wave, name)| scene.node(wave, name)).collect();
-    let waves: Vec<_> = plan.waves.iter().map(|wave| scene.wave(wave)).collect();
-    let seats = |counts: &dyn Fn(&NodeName) -> bool| {
-        let held = plan.members.iter().filter(|member| counts(&member.name));
-        held.filter_map(|member| member.seat.as_ref()).collect::<BTreeSet<_>>().len()
-    };
-    let state = scene.state(&waves, &nodes);
+    let progress = progress(&input.documents, input.evidence, now);
+    let scene = Scene { input, now };
+    let nodes: Vec<_> = progress.nodes.iter().map(|node| scene.node(node)).collect();
+    let state = scene.state(&progress, &nodes);
     let holds = input.told.holds(now).into_iter();
     let holds = holds.filter(|hold| (hold.class, hold.serial) == (plan.class, plan.serial));
     Rollout {
@@ -48,12 +43,16 @@ pub fn rollout(input: Input<'_>, now: Timestamp) -> Rollout {
         running_ms: scene.running(&state),
         left_ms: scene.left(&nodes),
         state,
-        waves,
+        waves: progress.waves.iter().map(wave).collect(),
         nodes,
-        seats: seats(&|_| true),
-        seats_up: seats(&|name| scene.up(name)),
+        budget: match plan.budget {
+            Budget::Seats(seats) if !plan.action.only_gives() => Some(seats),
+            _ => None,
+        },
+        seats: progress.seats,
+        seats_up: progress.seats_online,
         fewest: input.trend.fewest,
-        height: scene.median,
+        height: input.trend.tip.map(|(height, _)| height),
         block_at: input.trend.tip.map(|(_, at)| at),
         longest_gap_ms: input.trend.longest_gap_ms,
         holds: holds.collect(),
@@ -65,126 +64,54 @@ pub fn rollout(input: Input<'_>, now: Timestamp) -> Rollout {
 /// Everything that the lines of one rollout share.
 struct Scene<'a> {
     input: Input<'a>,
-    standings: BTreeMap<NodeName, Standing>,
-    median: Option<u64>,
     now: Timestamp,
 }
 
 impl<'a> Scene<'a> {
-    fn of(input: Input<'a>, now: Timestamp) -> Self {
-        let (evidence, roster) = (input.evidence, input.documents.roster);
-        let measure = Measure::of(input.documents.plan);
-        let median = median(evidence, measure, now);
-        let judge = |node: &muster_proto::documents::roster::Node| {
-            (node.name.clone(), standing(node, evidence, measure, median, now))
-        };
-        let standings = roster.nodes.iter().map(judge).collect();
-        Self { input, standings, median, now }
-    }
-
-    fn plan(&self) -> &'a Plan {
-        self.input.documents.plan
-    }
-
     fn facts(&self, name: &NodeName) -> Option<&'a PlanFacts> {
-        self.input.evidence.nodes.get(name)?.plans.get(self.input.documents.id)
+        self.input.evidence.plan(name, self.input.documents.id)
     }
 
-    fn up(&self, name: &NodeName) -> bool {
-        self.standings.get(name) == Some(&Standing::Well)
-    }
-
-    fn decision(&self, name: &NodeName) -> Decision {
-        let Input { documents, evidence, .. } = self.input;
-        let me = from_outside(&documents, evidence, name, self.now);
-        decide(&documents, evidence, &me, self.now)
-    }
-
-    fn node(&self, wave: usize, name: &NodeName) -> NodeLine {
-        let none = PlanFacts::default();
-        let facts = self.facts(name).unwrap_or(&none);
-        let (place, since) = self.place(name, facts);
-        let (text, told) = self.words(name, facts, place, since);
+    fn node(&self, node: &NodeProgress) -> NodeLine {
+        let place = place(node, self.input.documents.plan.action.only_gives());
+        let away_ms = self.facts(&node.node).and_then(away);
+        let (text, told) = self.words(node, place, away_ms);
         NodeLine {
-            name: name.clone(),
-            wave: self.plan().waves[wave].name.clone(),
+            name: node.node.clone(),
+            wave: self.input.documents.plan.waves[node.wave].name.clone(),
             place,
-            since,
+            since: node.since,
             text,
             told,
-            away_ms: away(facts),
+            away_ms,
         }
-    }
-
-    fn place(&self, name: &NodeName, facts: &PlanFacts) -> (Place, Option<Timestamp>) {
-        if let Some((last, at)) = facts.outcome {
-            let place = match last {
-                Final::Done => Place::Done,
-                Final::RolledBack => Place::RolledBack,
-                Final::Declined => Place::Declined,
-            };
-            return (place, Some(at));
-        }
-        if facts.failed.is_some() {
-            return (Place::Failed, facts.failed);
-        }
-        if facts.began.is_some() {
-            return (Place::Now, facts.stopped.or(facts.began));
-        }
-        match self.standings.get(name) {
-            Some(Standing::Well | Standing::NoHeight) => {}
-            _ if self.plan().action.only_gives() && self.heard(name) => {}
-            _ => return (Place::Away, None),
-        }
-        match facts.asked {
-            Some(at) => (Place::Asking, Some(at)),
-            None => (Place::Waiting, facts.prepared),
-        }
-    }
-
-    /// Its agent is there, whatever its node does.
-    fn heard(&self, name: &NodeName) -> bool {
-        use Standing::{NeverHeard, NoAgent, Quarantined, Silent};
-        !matches!(
-            self.standings.get(name),
-            None | Some(NeverHeard | NoAgent | Quarantined | Silent { .. })
-        )
     }
 
     /// The line as shown now, and the same without anything that changes by the second.
-    fn words(
-        &self,
-        name: &NodeName,
-        facts: &PlanFacts,
-        place: Place,
-        since: Option<Timestamp>,
-    ) -> (String, String) {
-        let when = since.map_or(String::new(), |at| format!(", {}", ago(at, self.now)));
+    fn words(&self, node: &NodeProgress, place: Place, away_ms: Option<u64>) -> (String, String) {
+        let when = node.since.map_or(String::new(), |at| format!(", {}", ago(at, self.now)));
+        let away = away_ms.map_or(String::new(), |ms| format!(", away for {}", span(ms)));
         match place {
-            Place::Done | Place::RolledBack => {
-                let away = away(facts).map_or(String::new(), |ms| format!(", away for {}", span(ms)));
-                let word = if place == Place::Done { "done" } else { "rolled back" };
-                (format!("{word}{when}{away}"), format!("{word}{away}"))
-            }
+            Place::Done => (format!("done{when}{away}"), format!("done{away}")),
+            Place::RolledBack => (format!("rolled back{when}{away}"), format!("rolled back{away}")),
             Place::Declined => (format!("takes no part{when}"), "takes no part".into()),
             Place::Now | Place::Failed => {
-                let said = self.doing(name).unwrap_or_else(|| stage(facts).into());
-                (format!("{said}{when}"), stage(facts).into())
+                let stage = stage(node);
+                let said = self.doing(&node.node).unwrap_or_else(|| stage.into());
+                (format!("{said}{when}"), stage.into())
             }
             Place::Asking => (format!("asks its operator{when}"), "asks its operator".into()),
-            Place::Away => self.absence(name),
-            Place::Waiting => {
-                let reason = self.reason(name);
-                (reason.clone(), reason)
+            Place::Away => {
+                let away = node.away.map_or("not well".into(), |away| away.to_string());
+                (away.clone(), short(&away))
             }
-        }
-    }
-
-    fn absence(&self, name: &NodeName) -> (String, String) {
-        match self.standings.get(name) {
-            Some(standing @ Standing::Silent { .. }) => (standing.because(), "silent".into()),
-            Some(standing) => (standing.because(), standing.text()),
-            None => ("the newest roster does not list it".into(), "not listed".into()),
+            Place::Waiting => {
+                let reason = match &node.waits {
+                    Some(reason) => reason_words(reason),
+                    None => self.doing(&node.node).unwrap_or("the rule allows it to go on".into()),
+                };
+                (reason.clone(), short(&reason))
+            }
         }
     }
 
@@ -195,120 +122,115 @@ impl<'a> Scene<'a> {
         Some(doing.text.clone())
     }
 
-    /// Why it waits, by the rule.
-    fn reason(&self, name: &NodeName) -> String {
-        match self.decision(name) {
-            Decision::Wait(reason) => reason.to_string(),
-            Decision::Do(step) => format!("its next step is {}", step_words(&step)),
-            Decision::Undo(why) | Decision::Stuck(why) => why.to_string(),
-            Decision::Finished(_) => "its part is over".into(),
-        }
-    }
-
-    fn wave(&self, wave: &Wave) -> WaveLine {
-        let done_at = |name: &NodeName| match self.facts(name)?.outcome {
-            Some((Final::Done, at)) => Some(at),
-            _ => None,
-        };
-        let proved = |name: &&NodeName| {
-            let beacon = self.input.evidence.nodes.get(name).and_then(|facts| facts.beacon.as_ref());
-            let soaked = |at| beacon.is_some_and(|b| crate::view::words::age_ms(at, b.at) >= wave.soak_ms);
-            done_at(name).is_some_and(soaked) && self.up(name)
-        };
-        let done = wave.nodes.iter().filter(|name| done_at(name).is_some()).count() as u32;
-        let soaking =
-            (wave.soak_ms > 0).then(|| wave.nodes.iter().filter(proved).count() as u32);
-        WaveLine {
-            name: wave.name.clone(),
-            nodes: wave.nodes.len(),
-            done,
-            gate: wave.done,
-            soaking,
-            met: done >= wave.done && soaking.is_none_or(|proved| proved >= wave.done),
-        }
-    }
-
-    fn state(&self, waves: &[WaveLine], nodes: &[NodeLine]) -> State {
-        let open = nodes.iter().filter(|node| !node.place.is_final());
-        for node in open {
-            match self.decision(&node.name) {
-                Decision::Wait(Reason::Over { failures, tolerated }) => {
-                    return State::Over { failures, tolerated };
-                }
-                Decision::Wait(Reason::Superseded(by)) => return State::Superseded(by.to_string()),
-                _ => {}
-            }
-        }
-        let failures = nodes.iter().filter(|n| matches!(n.place, Place::RolledBack | Place::Failed));
-        let (failures, tolerated) = (failures.count() as u32, self.plan().failures.tolerate);
-        if failures > tolerated {
-            return State::Over { failures, tolerated };
-        }
+    fn state(&self, progress: &PlanProgress, nodes: &[NodeLine]) -> State {
+        let failed = progress.nodes.iter().filter(|node| has_failed(node)).count() as u32;
         let settled = |node: &NodeLine| node.place.is_final() || node.place == Place::Away;
-        if waves.iter().all(|wave| wave.met) && nodes.iter().all(settled) {
-            return State::Done;
+        let done = progress.complete && nodes.iter().all(settled);
+        match &progress.over {
+            Some(Reason::Over { failures, tolerated }) if failed > *tolerated || !done => {
+                let (failures, tolerated) = (*failures, *tolerated);
+                return State::Over { failures, tolerated, lasting: failed > tolerated };
+            }
+            Some(Reason::Superseded(by)) if !done => return State::Superseded(by.to_string()),
+            Some(Reason::Expired(_)) if !done => return State::Expired,
+            _ => {}
         }
-        let valid = self.plan().valid;
-        match nodes.iter().any(|node| node.place == Place::Now || node.place == Place::Failed) {
-            _ if self.now < valid.from => State::NotYetValid(valid.from),
-            false if self.now >= valid.until => State::Expired,
-            false if nodes.iter().all(|node| !node.place.is_final()) => State::Waiting,
-            _ => State::Running,
+        let from = self.input.documents.plan.valid.from;
+        let begun = nodes.iter().any(|node| !matches!(node.place, Place::Waiting | Place::Away | Place::Asking));
+        match begun {
+            _ if done => State::Done,
+            _ if self.now < from => State::NotYetValid(from),
+            true => State::Running,
+            false => State::Waiting,
         }
     }
 
     fn every(&self) -> impl Iterator<Item = &'a PlanFacts> + '_ {
-        self.plan().order().filter_map(|(_, name)| self.facts(name))
+        self.input.documents.plan.order().filter_map(|(_, name)| self.facts(name))
     }
 
     fn running(&self, state: &State) -> Option<u64> {
         let first = self.every().filter_map(|facts| facts.began).min()?;
         let last = self.every().filter_map(|facts| facts.outcome).map(|(_, at)| at).max();
-        let end = last.filter(|_| state.is_over()).unwrap_or(self.now);
-        Some(crate::view::words::age_ms(first, end))
+        Some(age_ms(first, last.filter(|_| state.is_over()).unwrap_or(self.now)))
     }
 
     /// What the rest takes when it goes on as it went so far.
     fn left(&self, nodes: &[NodeLine]) -> Option<u64> {
         let first = self.every().filter_map(|facts| facts.began).min()?;
+        let last = self.every().filter_map(|facts| facts.outcome).map(|(_, at)| at).max()?;
         let over = nodes.iter().filter(|node| node.place == Place::Done).count() as u64;
         let open = nodes.iter().filter(|node| !node.place.is_final()).count() as u64;
-        let last = self.every().filter_map(|facts| facts.outcome).map(|(_, at)| at).max()?;
-        let each = crate::view::words::age_ms(first, last).checked_div(over)?;
+        let each = age_ms(first, last).checked_div(over)?;
         (open > 0).then_some(each * open)
+    }
+}
+
+fn place(node: &NodeProgress, only_gives: bool) -> Place {
+    match node.stage {
+        Stage::Over(Final::Done) => Place::Done,
+        Stage::Over(Final::RolledBack) => Place::RolledBack,
+        Stage::Over(Final::Declined) => Place::Declined,
+        _ if node.failed => Place::Failed,
+        stage if stage >= Stage::Begun => Place::Now,
+        _ if matches!(node.waits, Some(Reason::Operator)) => Place::Asking,
+        // A start is for nodes that are down: heard is enough to be there.
+        _ if node.away.is_some_and(|away| !only_gives || !away.takes_nothing()) => Place::Away,
+        _ => Place::Waiting,
+    }
+}
+
+fn has_failed(node: &NodeProgress) -> bool {
+    node.failed || node.outcome() == Some(Final::RolledBack)
+}
+
+fn wave(wave: &WaveProgress) -> WaveLine {
+    WaveLine {
+        name: wave.name.clone(),
+        nodes: wave.nodes,
+        done: wave.gate.done,
+        gate: wave.gate.needed,
+        soak_ms: wave.soak_ms,
+        soaked: wave.gate.soaked,
+        met: wave.gate.is_met(),
     }
 }
 
 /// How long it was away, by its own receipts.
 fn away(facts: &PlanFacts) -> Option<u64> {
     let (stopped, (last, at)) = (facts.stopped?, facts.outcome?);
-    (last != Final::Declined).then(|| crate::view::words::age_ms(stopped, at))
+    (last != Final::Declined).then(|| age_ms(stopped, at))
 }
 
-/// The newest fact its receipts tell.
-fn stage(facts: &PlanFacts) -> &'static str {
-    match facts {
-        PlanFacts { failed: Some(_), .. } => "failed; its last word is not spoken yet",
-        PlanFacts { stopped: Some(_), .. } => "stopped",
-        PlanFacts { began: Some(_), .. } => "began",
-        PlanFacts { prepared: Some(_), .. } => "prepared",
-        PlanFacts { acknowledged: Some(_), .. } => "acknowledged",
-        _ => "not acknowledged yet",
+/// The newest fact that its receipts tell.
+fn stage(node: &NodeProgress) -> &'static str {
+    match node.stage {
+        _ if node.failed => "failed; its last word is not spoken yet",
+        Stage::Verified => "not acknowledged yet",
+        Stage::Acknowledged => "acknowledged",
+        Stage::Prepared => "prepared",
+        Stage::Begun => "began",
+        Stage::Stopped => "stopped",
+        Stage::Swapped => "files swapped",
+        Stage::Started => "started",
+        Stage::Passed => "self-test passed",
+        Stage::Over(_) => "its part is over",
     }
 }
 
-fn step_words(step: &muster_proto::rule::Step) -> &'static str {
-    use muster_proto::rule::Step;
-    match step {
-        Step::Acknowledge { .. } => "to acknowledge the plan",
-        Step::Ask => "to ask its operator",
-        Step::Decline(_) => "to say that it takes no part",
-        Step::Prepare => "to prepare",
-        Step::Begin(_) => "to begin: the rule allows it",
-        Step::Stop => "to stop the container",
-        Step::Swap => "to swap the files",
-        Step::Start => "to start the container",
-        Step::Test => "its self-test",
-        Step::Commit => "to commit",
+/// The rule's reason, with times as people read them.
+fn reason_words(reason: &Reason) -> String {
+    match reason {
+        Reason::Soak { wave, soaked, gate, soak_ms } => {
+            let soak = span(*soak_ms);
+            format!("wave {wave} soaks {soak}: {soaked} of {gate} proved well for so long")
+        }
+        Reason::NotYetValid(from) => format!("the plan is valid from {}", super::moment(*from)),
+        other => other.to_string(),
     }
+}
+
+/// Without digits, so that a count that grows by the second is no news.
+fn short(text: &str) -> String {
+    text.chars().filter(|c| !c.is_ascii_digit()).collect()
 }

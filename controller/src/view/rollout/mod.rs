@@ -12,6 +12,7 @@ use muster_proto::documents::NodeName;
 use serde::Serialize;
 
 use super::told::{BoardSeen, Hold};
+use super::words::moment;
 
 /// A rollout at one moment.
 #[derive(Debug, Clone, Serialize)]
@@ -34,13 +35,15 @@ pub struct Rollout {
     pub waves: Vec<WaveLine>,
     /// In the plan's order.
     pub nodes: Vec<NodeLine>,
+    /// Most seats away at one moment; none when nothing is counted.
+    pub budget: Option<u32>,
     /// Seats of everybody in the plan.
-    pub seats: usize,
-    /// Of these, how many are well.
-    pub seats_up: usize,
-    /// Fewest seats up at any moment of this watch.
-    pub fewest: Option<usize>,
-    /// Median height of fresh beacons.
+    pub seats: u32,
+    /// Of these, how many are there by their beacons.
+    pub seats_up: u32,
+    /// Fewest seats there at any moment of this watch.
+    pub fewest: Option<u32>,
+    /// The newest height that a beacon names.
     pub height: Option<u64>,
     /// Time of the newest block that a fresh beacon names.
     pub block_at: Option<Timestamp>,
@@ -72,6 +75,8 @@ pub enum State {
         failures: u32,
         /// How many were borne.
         tolerated: u32,
+        /// By receipts, which only grow; else a node is bad after its `done`, and may recover.
+        lasting: bool,
     },
     /// Another plan took its place.
     Superseded(String),
@@ -80,9 +85,13 @@ pub enum State {
 }
 
 impl State {
-    /// Nothing more happens under this plan, except that who is in the middle comes to an end.
+    /// Nobody begins any more, for good; who is in the middle comes to an end.
     pub fn is_over(&self) -> bool {
-        !matches!(self, State::NotYetValid(_) | State::Waiting | State::Running)
+        match self {
+            State::NotYetValid(_) | State::Waiting | State::Running => false,
+            State::Over { lasting, .. } => *lasting,
+            State::Done | State::Superseded(_) | State::Expired => true,
+        }
     }
 }
 
@@ -92,13 +101,15 @@ pub struct WaveLine {
     /// Its name.
     pub name: String,
     /// Nodes in it.
-    pub nodes: usize,
+    pub nodes: u32,
     /// How many are done.
     pub done: u32,
     /// How many must be.
     pub gate: u32,
-    /// How many have proved the soak; none when the wave has none.
-    pub soaking: Option<u32>,
+    /// For how long they must be well after it, in milliseconds.
+    pub soak_ms: u64,
+    /// How many have proved that.
+    pub soaked: u32,
     /// The gate is met, soak included.
     pub met: bool,
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{NodeLine, Place, Rollout, State, WaveLine};
-use crate::view::words::{WIDTH, ago, height, indented, labelled, names, span};
+use crate::view::words::{WIDTH, ago, hanging, height, indented, labelled, names, span, until, wrap};
 
 /// Cells of the progress bar.
 const BAR: usize = 44;
@@ -21,7 +21,7 @@ impl fmt::Display for Rollout {
         }
         writeln!(f, "\n{}", labelled("chain", &self.chain()))?;
         for hold in &self.holds {
-            let when = crate::view::words::until(hold.until, self.at);
+            let when = until(hold.until, self.at);
             let text = format!("by {}: {} (ends {when})", hold.by, hold.reason);
             writeln!(f, "{}", labelled("held", &text))?;
         }
@@ -30,30 +30,28 @@ impl fmt::Display for Rollout {
 }
 
 impl Rollout {
-    /// What it is and how it stands; the seats at the right edge.
+    /// What it is; then how it stands, with the seats at the right edge.
     pub fn headline(&self) -> String {
-        let mut head = format!("plan {} · {} · {}", self.plan, self.title, self.state_words());
+        let title = wrap(&format!("plan {} · {}", self.plan, self.title), WIDTH, 2);
+        let mut state = self.state_words();
         if let (State::Running, Some((number, wave))) = (&self.state, self.wave_at()) {
-            head.push_str(&format!(" · wave {number} of {} ({})", self.waves.len(), wave.name));
+            state.push_str(&format!(" · wave {number} of {} ({})", self.waves.len(), wave.name));
         }
         let seats = format!("seats {} of {}", self.seats_up, self.seats);
-        match head.chars().count() + 2 + seats.chars().count() {
-            used if used <= WIDTH => {
-                format!("{head}{}{seats}", " ".repeat(WIDTH + 2 - used))
-            }
-            _ => format!("{}\n  {seats}", crate::view::words::wrap(&head, WIDTH, 2)),
-        }
+        let room = (WIDTH - 2).saturating_sub(seats.chars().count());
+        format!("{title}\n{state:<room$}  {seats}")
     }
 
     fn state_words(&self) -> String {
         let since = || self.running_ms.map_or(String::new(), |ms| format!(" {}", span(ms / 1_000 * 1_000)));
         match &self.state {
-            State::NotYetValid(from) => format!("valid {}", crate::view::words::until(*from, self.at)),
+            State::NotYetValid(from) => format!("valid {}", until(*from, self.at)),
             State::Waiting => "nobody has begun".into(),
             State::Running => format!("running{}", since()),
             State::Done => format!("done{}", since()),
-            State::Over { failures, tolerated } => {
-                format!("OVER: {failures} failed, {tolerated} tolerated")
+            State::Over { failures, tolerated, lasting } => {
+                let word = if *lasting { "OVER" } else { "held" };
+                format!("{word}: {failures} failed, {tolerated} tolerated")
             }
             State::Superseded(by) => format!("superseded by {by}"),
             State::Expired => "EXPIRED, unfinished".into(),
@@ -107,9 +105,14 @@ impl Rollout {
             ("failed", Place::Failed),
             ("back", Place::RolledBack),
             ("declined", Place::Declined),
-            ("away", Place::Away),
         ] {
             lines.extend(each(label, &self.at_place(place)));
+        }
+        let away = self.at_place(Place::Away);
+        lines.extend(each("away", &away));
+        if let (false, Some(budget)) = (away.is_empty(), self.budget) {
+            let text = format!("their seats count against the budget of {budget}");
+            lines.push(indented("", &text, GROUP));
         }
         lines
     }
@@ -121,9 +124,9 @@ impl Rollout {
             .filter(|wave| wave.done > 0 || !wave.met)
             .take(SHOWN)
             .map(|wave| {
-                let soak = match wave.soaking {
-                    Some(proved) if !wave.met => format!(", soaked {proved} of {}", wave.gate),
-                    _ => String::new(),
+                let soak = match wave.done >= wave.gate && !wave.met {
+                    true => format!(" (soak: {} of {})", wave.soaked, wave.gate),
+                    false => String::new(),
                 };
                 format!("{} {}/{}{soak}", wave.name, wave.done, wave.gate)
             })
@@ -131,8 +134,12 @@ impl Rollout {
         let mut text = waves.join(", ");
         let mut away: Vec<_> = done.iter().filter_map(|node| node.away_ms).collect();
         away.sort_unstable();
-        if let (Some(fastest), Some(slowest)) = (away.first(), away.last()) {
-            text.push_str(&format!(" · away {} to {}", span(*fastest), span(*slowest)));
+        match away.as_slice() {
+            [] => {}
+            [only] => text.push_str(&format!(" · away for {}", span(*only))),
+            [fastest, .., slowest] => {
+                text.push_str(&format!(" · away {} to {}", span(*fastest), span(*slowest)));
+            }
         }
         text
     }
@@ -159,6 +166,7 @@ impl Rollout {
     /// time everything that is not merely waiting. For terminals that cannot redraw.
     pub fn news(&self, before: Option<&Rollout>) -> Vec<String> {
         let mut lines = Vec::new();
+        let time = self.at.strftime("%H:%M:%S").to_string();
         if before.is_none_or(|before| before.state != self.state) {
             lines.push(self.headline());
         }
@@ -169,15 +177,13 @@ impl Rollout {
                 None => node.place != Place::Waiting,
             };
             if new {
-                let time = self.at.strftime("%H:%M:%S").to_string();
-                let text = format!("{time}  {:<10} {}: {}", node.place.word(), node.name, node.text);
-                lines.push(crate::view::words::wrap(&text, WIDTH, 22));
+                let lead = format!("{time}  {:<8}  ", node.place.word());
+                lines.push(hanging(&lead, &format!("{}: {}", node.name, node.text)));
             }
         }
         for (number, wave) in self.waves.iter().enumerate().filter(|(_, wave)| wave.met) {
             if before.is_some_and(|before| !before.waves[number].met) {
-                let time = self.at.strftime("%H:%M:%S").to_string();
-                lines.push(format!("{time}  gate met   wave {}", wave.name));
+                lines.push(format!("{time}  gate met  wave {}", wave.name));
             }
         }
         lines

@@ -9,7 +9,7 @@ use crate::view::words::age_ms;
 #[derive(Debug, Clone, Default)]
 pub struct Trend {
     /// Fewest seats up so far.
-    pub fewest: Option<usize>,
+    pub fewest: Option<u32>,
     /// Longest time between two blocks so far, in milliseconds.
     pub longest_gap_ms: Option<u64>,
     /// The newest block: height and its own time.
@@ -45,7 +45,7 @@ impl Trend {
     }
 
     /// Takes in how many seats are up now.
-    pub fn seats(&mut self, up: usize) {
+    pub fn seats(&mut self, up: u32) {
         self.fewest = Some(self.fewest.map_or(up, |fewest| fewest.min(up)));
     }
 }
