@@ -51,6 +51,6 @@ pub fn run(shell: &Shell, args: &History) -> Result<Exit, Failure> {
 }
 
 fn entry(entry: muster_proto::wire::muster::HistoryEntry) -> Result<Entry, Failure> {
-    let published_at = wire::moment(entry.published_at)?;
+    let published_at = wire::moment_ms(entry.published_at)?;
     Ok(Entry { published_at, plan: entry.plan, receipts: entry.receipts })
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use muster_proto::documents::{Plan, PlanId, Roster};
 use muster_proto::evidence::book::Book;
 use muster_proto::tls::Identity;
-use muster_proto::trust::{Ledger, Offer, StateFile, Trust};
+use muster_proto::trust::{Ledger, Offer, State, StateFile, Trust};
 use muster_proto::wire::muster as wire;
 use muster_proto::wire::muster::board_message::Message;
 use tokio::sync::mpsc;
@@ -48,9 +48,10 @@ impl Watcher {
     /// `U001` to `U003`; a state file that is there and corrupt is never begun anew.
     pub fn open(shell: &Shell) -> Result<Self, Failure> {
         let context = Context::load(shell)?;
-        let state = StateFile::open(&context.path(STATE))?;
-        let (trust, ledger) = match state.load()? {
-            Some(kept) => kept,
+        let (state, kept) = StateFile::open(context.path(STATE), Timestamp::now())?;
+        let kept = kept.map(|kept| same_root(&context, kept)).transpose()?;
+        let (trust, ledger) = match kept {
+            Some(State { trust, ledger }) => (trust, ledger),
             None => (pinned(&context)?, Ledger::default()),
         };
         let boards = context.boards.iter();
@@ -163,7 +164,12 @@ impl Watcher {
         bulletin: wire::Bulletin,
         clock: Timestamp,
     ) -> Result<(), Failure> {
-        let taken = self.trust.take(&Offer::from(bulletin), clock);
+        let offer = Offer::from(bulletin);
+        // A new root is kept as soon as it verifies, before anything else is looked at.
+        if self.trust.take_only_roots(&offer).advanced {
+            self.keep()?;
+        }
+        let taken = self.trust.take(&offer, clock);
         if taken.advanced {
             self.admit();
             self.keep()?;
@@ -187,6 +193,16 @@ impl Watcher {
         }
     }
 
+    /// Takes over trust that verified elsewhere against this directory's own (in a draft).
+    ///
+    /// # Errors
+    /// When the state cannot be written.
+    pub fn learn(&mut self, trust: Trust) -> Result<(), Failure> {
+        self.trust = trust;
+        self.admit();
+        self.keep()
+    }
+
     fn admit(&mut self) {
         if let Some(roster) = self.trust.roster() {
             self.book.admit(roster, self.trust.plans());
@@ -198,9 +214,8 @@ impl Watcher {
         let path = self.context.path("trust.lock");
         let lock = File::create(&path).at(path.display())?;
         lock.lock().at(path.display())?;
-        if let Some((theirs, _)) = self.state.load()?
-            && newness(&theirs) > newness(&self.trust)
-        {
+        let (_, theirs) = StateFile::open(self.context.path(STATE), Timestamp::now())?;
+        if theirs.is_some_and(|theirs| newness(&theirs.trust) > newness(&self.trust)) {
             return Ok(());
         }
         Ok(self.state.save(&self.trust, &self.ledger)?)
@@ -236,6 +251,18 @@ impl Watcher {
 fn expected_double(error: muster_proto::evidence::book::BookError) -> Result<(), Failure> {
     let failure = Failure::from(error);
     if failure.code == "V013" { Ok(()) } else { Err(failure) }
+}
+
+/// The state belongs to the root that is pinned, and to this network.
+fn same_root(context: &Context, kept: State) -> Result<State, Failure> {
+    let pinned = context.root.as_ref().map(|root| &root.sha256);
+    match pinned == Some(kept.trust.pinned_root()) && kept.trust.network() == context.network {
+        true => Ok(kept),
+        false => {
+            let what = "the trust state belongs to another root or network";
+            Err(Failure::new("U030", what).at(context.path(STATE).display()))
+        }
+    }
 }
 
 /// Larger when more is known.

@@ -6,10 +6,22 @@ use muster_proto::wire::muster as wire;
 use super::failure::Failure;
 use crate::view::told::{AgentRefused, Attached, Hold};
 
-/// A moment in Unix seconds; one that no calendar knows is refused.
+/// A moment in Unix seconds.
+///
+/// # Errors
+/// `U042` when no calendar knows it.
 pub fn moment(seconds: i64) -> Result<Timestamp, Failure> {
     let said = || Failure::new("U042", format!("{seconds} is no time"));
     Timestamp::from_second(seconds).map_err(|_| said())
+}
+
+/// A moment in Unix milliseconds.
+///
+/// # Errors
+/// `U042`.
+pub fn moment_ms(millis: i64) -> Result<Timestamp, Failure> {
+    let said = || Failure::new("U042", format!("{millis} is no time"));
+    Timestamp::from_millisecond(millis).map_err(|_| said())
 }
 
 /// A hold as the board says it.

@@ -116,7 +116,8 @@ fn action(plan: &Plan, release: Option<&Release>) -> String {
     }
 }
 
-fn about(release: &Release) -> Vec<String> {
+/// Facts about a release, one a line.
+pub fn about(release: &Release) -> Vec<String> {
     let images = release.images.iter();
     let mut facts: Vec<_> = images
         .map(|(platform, image)| {
