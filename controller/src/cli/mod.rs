@@ -8,11 +8,27 @@ pub mod context;
 pub mod exit;
 pub mod explain;
 pub mod failure;
+pub mod fleet;
+pub mod freeze;
+pub mod history;
+pub mod hold;
 pub mod init;
 pub mod key;
+pub mod known;
 pub mod link;
+pub mod log;
+pub mod named;
 pub mod passphrase;
+pub mod plan;
+pub mod publish;
+pub mod release;
+pub mod roster;
 pub mod shell;
+pub mod sign;
+pub mod spec;
+pub mod watch;
+pub mod watcher;
+pub mod why;
 pub mod wire;
 
 use std::process::ExitCode;
@@ -21,7 +37,6 @@ use clap::Parser as _;
 
 use exit::Exit;
 use failure::Failure;
-use shell::Shell;
 
 /// Parses the arguments, runs the command, tells how it ended.
 pub fn main() -> ExitCode {

@@ -27,8 +27,17 @@ pub enum PlanCommand {
     Lint(Lint),
     /// Make every choice, print the total order, and write a draft for officers to sign
     Freeze(super::freeze::Freeze),
-    /// Play the plan through with failures of your choice
-    Simulate(super::simulate::Simulate),
+}
+
+/// Runs `muster plan`.
+///
+/// # Errors
+/// Those of the command.
+pub fn run(shell: &Shell, command: &PlanCommand) -> Result<Exit, Failure> {
+    match command {
+        PlanCommand::Lint(args) => lint(shell, args),
+        PlanCommand::Freeze(args) => super::freeze::run(shell, super::freeze::Kind::Plan, args),
+    }
 }
 
 /// Where roster and releases come from.
@@ -54,11 +63,7 @@ pub struct Lint {
     sources: Sources,
 }
 
-/// Runs `muster plan lint`.
-///
-/// # Errors
-/// When the file cannot be read, or is refused as YAML.
-pub fn lint(shell: &Shell, args: &Lint) -> Result<Exit, Failure> {
+fn lint(shell: &Shell, args: &Lint) -> Result<Exit, Failure> {
     let parsed = parse(&args.file)?;
     let findings = lint_plan(&parsed, &args.sources.known(shell)?);
     let refused = findings.iter().any(Finding::is_error);

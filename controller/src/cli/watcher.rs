@@ -20,7 +20,7 @@ use super::context::{Context, STATE};
 use super::failure::{At, Failure};
 use super::init::tls_key;
 use super::link::{self, Heard, Until, What};
-use super::shell::{Secrecy, Shell, create, read};
+use super::shell::{Shell, read};
 use super::wire::{attached, hold, refused};
 use crate::view::told::{BoardSeen, Told};
 
