@@ -6,8 +6,8 @@ use clap::{Parser, Subcommand};
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::shell::Shell;
 use super::freeze::Kind;
+use super::shell::Shell;
 use super::{
     explain, fleet, freeze, history, hold, init, key, log, plan, publish, roster, sign, watch, why,
 };

@@ -48,7 +48,16 @@ impl Failure {
     pub fn new(code: &str, what: impl Into<String>) -> Self {
         let next = explain::find(code).map(|entry| entry.cure.to_owned()).into_iter().collect();
         let exit = explain::exit(code);
-        Self { code: code.into(), what: what.into(), place: None, why: Vec::new(), next, exit, findings: None, drawn: None }
+        Self {
+            code: code.into(),
+            what: what.into(),
+            place: None,
+            why: Vec::new(),
+            next,
+            exit,
+            findings: None,
+            drawn: None,
+        }
     }
 
     /// A document of an author, refused with all its findings.

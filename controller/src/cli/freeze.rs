@@ -69,7 +69,9 @@ impl fmt::Display for Frozen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.drawn, self.shown)?;
         match self.written {
-            true => writeln!(f, "Wrote {} ({}). Next: muster sign", self.draft, self.digest.short()),
+            true => {
+                writeln!(f, "Wrote {} ({}). Next: muster sign", self.draft, self.digest.short())
+            }
             false => writeln!(f, "Nothing was written (--dry-run)."),
         }
     }

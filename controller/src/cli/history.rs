@@ -33,8 +33,14 @@ pub fn run(shell: &Shell, args: &History) -> Result<Exit, Failure> {
                 let (network, limit) = (watcher.context.network.clone(), args.limit);
                 let mut desk = desk(board, &identity).await?;
                 let reply = desk.history(HistoryRequest { network, limit }).await;
-                reply.map_err(|s| wire::status(&s)).at(&board.address)?.into_inner().entries
-                    .into_iter().map(entry).collect::<Result<Vec<_>, _>>()
+                reply
+                    .map_err(|s| wire::status(&s))
+                    .at(&board.address)?
+                    .into_inner()
+                    .entries
+                    .into_iter()
+                    .map(entry)
+                    .collect::<Result<Vec<_>, _>>()
             };
             match asked.await {
                 Ok(entries) => {

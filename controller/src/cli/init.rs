@@ -111,10 +111,12 @@ fn existing(shell: &Shell, args: &Init) -> Result<Context, Failure> {
 
 /// Pins a root after its digest and its signatures are checked.
 fn pin(context: &mut Context, file: &std::path::Path, sha256: &str) -> Result<(), Failure> {
-    let expected = digest(sha256).ok_or_else(|| Failure::new("U007", "--root-sha256: 64 hex digits"))?;
+    let expected =
+        digest(sha256).ok_or_else(|| Failure::new("U007", "--root-sha256: 64 hex digits"))?;
     let bytes = read(file, ROOT_BYTES)?;
     if Digest::of(&bytes) != expected {
-        let what = format!("its digest is {}, not {}", Digest::of(&bytes).short(), expected.short());
+        let what =
+            format!("its digest is {}, not {}", Digest::of(&bytes).short(), expected.short());
         return Err(Failure::new("U031", what).at(file.display()));
     }
     match &context.root {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use muster_proto::tls::{Identity, connect};
 use muster_proto::wire::limits;
+use muster_proto::wire::muster::FollowRequest;
 use muster_proto::wire::muster::board_message::Message;
 use muster_proto::wire::muster::desk_client::DeskClient;
-use muster_proto::wire::muster::FollowRequest;
 use tokio::sync::mpsc;
 use tonic::transport::Channel;
 
@@ -134,7 +134,9 @@ impl Line {
                 }
                 // A message of a later version; nothing in it could be relied on.
                 Some(None) => {}
-                None => return Err(Failure::new("U042", "the stream ended").at(&self.board.address)),
+                None => {
+                    return Err(Failure::new("U042", "the stream ended").at(&self.board.address));
+                }
             }
         }
     }

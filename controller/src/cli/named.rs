@@ -68,7 +68,8 @@ impl PlanName {
 /// # Errors
 /// In words.
 pub fn plan(text: &str) -> Result<PlanName, String> {
-    text.parse().map_err(|failure: Failure| format!("{}; 42, hotfix/42 or emergency/7", failure.what))
+    text.parse()
+        .map_err(|failure: Failure| format!("{}; 42, hotfix/42 or emergency/7", failure.what))
 }
 
 /// The node of that name.
@@ -105,7 +106,10 @@ mod tests {
         assert_eq!(name.find(&plans).expect_err("two plans").code, "U011");
         let name: PlanName = "emergency/42".parse().expect("class and number");
         assert_eq!(name.find(&plans).expect("one plan").0, &emergency);
-        assert_eq!("41".parse::<PlanName>().expect("a number").find(&plans).expect_err("none").code, "U010");
+        assert_eq!(
+            "41".parse::<PlanName>().expect("a number").find(&plans).expect_err("none").code,
+            "U010"
+        );
     }
 
     #[test]

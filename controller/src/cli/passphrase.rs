@@ -57,9 +57,7 @@ fn prompt(question: &str) -> Result<Zeroizing<String>, Failure> {
 }
 
 fn from_descriptor(number: u32) -> Result<Zeroizing<String>, Failure> {
-    let refused = |why: String| {
-        Failure::new("U024", why).at(format!("file descriptor {number}"))
-    };
+    let refused = |why: String| Failure::new("U024", why).at(format!("file descriptor {number}"));
     let open = std::fs::File::open(format!("/proc/self/fd/{number}"));
     let mut line = Zeroizing::new(String::with_capacity(LONGEST as usize));
     let mut reader = BufReader::new(open.map_err(|e| refused(e.to_string()))?.take(LONGEST));

@@ -104,7 +104,10 @@ impl Sources {
         }
         let next = parsed.value.version.unwrap_or(1);
         let roster = roster::roster(&at_version(parsed), None, now)?;
-        Ok(Known { releases, ..Known::new(muster_proto::documents::Roster { version: next, ..roster }, now) })
+        Ok(Known {
+            releases,
+            ..Known::new(muster_proto::documents::Roster { version: next, ..roster }, now)
+        })
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use muster_proto::documents::author::ReleaseYaml;
 use muster_proto::documents::author::document::Parsed;
 use muster_proto::documents::author::release::{GENESIS_MAX_BYTES, GenesisYaml};
-use muster_proto::documents::author::ReleaseYaml;
 
 use super::failure::Failure;
 use super::shell::read;
@@ -13,10 +13,7 @@ use super::shell::read;
 ///
 /// # Errors
 /// `U004`.
-pub fn genesis(
-    file: &Path,
-    parsed: &Parsed<ReleaseYaml>,
-) -> Result<Option<Vec<u8>>, Failure> {
+pub fn genesis(file: &Path, parsed: &Parsed<ReleaseYaml>) -> Result<Option<Vec<u8>>, Failure> {
     match &parsed.value.genesis {
         GenesisYaml::Unchanged => Ok(None),
         GenesisYaml::File(name) => {

@@ -5,10 +5,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
+use muster_proto::documents::OperatorAddress;
 use muster_proto::documents::author::roster_edit::{Placement, add};
 use muster_proto::documents::author::{Enrol, values::Word};
 use muster_proto::documents::roster::Role;
-use muster_proto::documents::OperatorAddress;
 use serde::Serialize;
 
 use super::exit::Exit;

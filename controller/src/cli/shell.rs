@@ -63,7 +63,10 @@ impl Shell {
     ///
     /// # Errors
     /// Those of `work`.
-    pub fn block_on<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub fn block_on<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
     }
 }

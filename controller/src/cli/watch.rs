@@ -71,7 +71,9 @@ async fn watch(shell: &Shell, args: &Watch, mut screen: Screen) -> Result<Exit, 
         let waited = began.elapsed();
         let id = match args.plan.find(watcher.plans()) {
             Ok((id, _)) => id.clone(),
-            Err(failure) if waited > UNKNOWN.min(patience) => return Err(unheard(&watcher, failure)),
+            Err(failure) if waited > UNKNOWN.min(patience) => {
+                return Err(unheard(&watcher, failure));
+            }
             Err(_) => continue,
         };
         let look = look(&watcher, &id, &mut trend)?;
@@ -113,9 +115,8 @@ pub fn look(watcher: &Watcher, id: &PlanId, trend: &mut Trend) -> Result<Rollout
     let documents = Documents { id, plan, roster, others: &others };
     let evidence = watcher.book.evidence();
     trend.look(evidence);
-    let judge = |trend: &Trend| {
-        rollout(Input { documents, evidence, told: &watcher.told, trend }, now)
-    };
+    let judge =
+        |trend: &Trend| rollout(Input { documents, evidence, told: &watcher.told, trend }, now);
     let first = judge(trend);
     trend.seats(first.seats_up);
     Ok(judge(trend))
@@ -145,7 +146,12 @@ fn live() -> Result<ProgressBar, Failure> {
 }
 
 impl Screen {
-    fn show(&mut self, shell: &Shell, now: &Rollout, before: Option<&Rollout>) -> Result<(), Failure> {
+    fn show(
+        &mut self,
+        shell: &Shell,
+        now: &Rollout,
+        before: Option<&Rollout>,
+    ) -> Result<(), Failure> {
         match self {
             Screen::Live(bar) => {
                 bar.set_message(now.to_string());

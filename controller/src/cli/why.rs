@@ -62,6 +62,7 @@ fn node_under_plans(shell: &Shell, watcher: &Watcher, args: &Why) -> Result<(), 
     if shown.is_empty() {
         return Err(Failure::new("U010", "no plan has been published yet"));
     }
-    let mut reports = shown.into_iter().map(|(id, look)| why_node(look, &plans[*id], evidence, &name));
+    let mut reports =
+        shown.into_iter().map(|(id, look)| why_node(look, &plans[*id], evidence, &name));
     reports.try_for_each(|report| shell.say(&report))
 }

@@ -90,8 +90,7 @@ mod tests {
     #[test]
     fn a_board_cannot_write_control_characters_on_the_terminal() {
         let refusal = wire::Refusal { code: "T021\u{1b}[2J".into(), ..Default::default() };
-        let said =
-            wire::AgentRefusal { node: "robot-1\n".into(), refusal: Some(refusal), at: 1 };
+        let said = wire::AgentRefusal { node: "robot-1\n".into(), refusal: Some(refusal), at: 1 };
         let refused = refused(said).expect("a refusal");
         assert_eq!((refused.node.as_str(), refused.code.as_str()), ("robot-1", "T021[2J"));
     }

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use muster_proto::documents::plan::{
-    Action, BeaconTerms, Budget, Compatibility, Deadline, Failures, HealthTerms, Member, Plan, Then,
-    Unmanaged, Urgency, Validity, Wave,
+    Action, BeaconTerms, Budget, Compatibility, Deadline, Failures, HealthTerms, Member, Plan,
+    Then, Unmanaged, Urgency, Validity, Wave,
 };
 use muster_proto::documents::roster::{Consensus, Node, Role};
-use muster_proto::documents::{Class, Digest, NodeName, OperatorAddress, PlanId, PublicKey, Roster};
+use muster_proto::documents::{
+    Class, Digest, NodeName, OperatorAddress, PlanId, PublicKey, Roster,
+};
 use muster_proto::evidence::Beacon;
 use muster_proto::evidence::beacon::Health;
 use muster_proto::rule::{Evidence, NodeFacts};
@@ -47,10 +49,8 @@ fn ed25519_key(number: u8) -> [u8; 32] {
 }
 
 fn operator(number: u8) -> OperatorAddress {
-    const TWO: [&str; 2] = [
-        "io10e2e90zvrwcvggmj5x8dxgg43eef9ca9ea8k9n",
-        "io126e8lcld9ucl6nxm55s6hxmq9velxw9u9t8ps5",
-    ];
+    const TWO: [&str; 2] =
+        ["io10e2e90zvrwcvggmj5x8dxgg43eef9ca9ea8k9n", "io126e8lcld9ucl6nxm55s6hxmq9velxw9u9t8ps5"];
     TWO[usize::from(number) % 2].parse().expect("an address")
 }
 

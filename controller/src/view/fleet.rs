@@ -144,8 +144,15 @@ impl fmt::Display for Fleet {
         }
         for board in self.boards.iter().filter(|board| board.refused > 0) {
             let why = board.last_refused.as_deref().unwrap_or_default();
-            let text = format!("{} did not verify, the last: {why}", count(board.refused as usize, "thing"));
-            writeln!(f, "{}", labelled("doubt", &format!("of what {} sent, {text}", board.address)))?;
+            let text = format!(
+                "{} did not verify, the last: {why}",
+                count(board.refused as usize, "thing")
+            );
+            writeln!(
+                f,
+                "{}",
+                labelled("doubt", &format!("of what {} sent, {text}", board.address))
+            )?;
         }
         let sources = format!("{} (who is attached: the boards' own word)", self.sources);
         writeln!(f, "{}", labelled("told by", &sources))

@@ -91,7 +91,9 @@ fn line(entry: &Entry, plan: &Plan, known: &BTreeMap<PlanId, Plan>) -> (Line, us
     let ordered: BTreeSet<_> = plan.order().map(|(_, node)| node.clone()).collect();
     let mut ended = BTreeMap::new();
     for node in &ordered {
-        *ended.entry(last.get(node).map_or("silent", |receipt| word(&receipt.event))).or_default() += 1;
+        *ended
+            .entry(last.get(node).map_or("silent", |receipt| word(&receipt.event)))
+            .or_default() += 1;
     }
     let line = Line {
         verified: known.contains_key(&id),

@@ -86,7 +86,10 @@ pub fn root(spec: &RootSpec, held: Option<&[RoleView]>) -> Authority {
 
 /// Reads the keys of the roles; `held` are the roles in force, when there are any.
 pub fn keys(spec: &KeysSpec, held: Option<&[RoleView]>) -> Authority {
-    let one = |(role, signers): (&muster_proto::documents::keys::SigningRole, &muster_proto::documents::keys::RoleSigners)| {
+    let one = |(role, signers): (
+        &muster_proto::documents::keys::SigningRole,
+        &muster_proto::documents::keys::RoleSigners,
+    )| {
         let quorum = Signers { threshold: signers.threshold, keys: signers.keys.clone() };
         who(role.name(), &quorum, Some(signers.expires_in_s * 1_000))
     };
@@ -135,8 +138,11 @@ fn changes(held: &[RoleView], roles: &[Who], people: &[Person]) -> Vec<String> {
         let after: BTreeSet<_> = new.names.iter().filter_map(id).collect();
         let gone = before.iter().filter(|(key, _)| !after.contains(*key));
         all.extend(gone.map(|(_, name)| format!("{}: {name} may not sign any more", new.role)));
-        let joins = new.names.iter().filter(|name| id(name).is_some_and(|id| !before.contains_key(&id)));
-        all.extend(joins.map(|name| format!("{}: {name} may sign, with a key new to it", new.role)));
+        let joins =
+            new.names.iter().filter(|name| id(name).is_some_and(|id| !before.contains_key(&id)));
+        all.extend(
+            joins.map(|name| format!("{}: {name} may sign, with a key new to it", new.role)),
+        );
     }
     all
 }

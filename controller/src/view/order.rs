@@ -197,8 +197,7 @@ pub fn urgency(urgency: Urgency) -> &'static str {
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let urgency = urgency(self.urgency);
-        let head =
-            format!("plan {} · {} · {urgency} · {}", self.plan, self.title, self.network);
+        let head = format!("plan {} · {} · {urgency} · {}", self.plan, self.title, self.network);
         writeln!(f, "{}", wrap(&head, 80, 2))?;
         writeln!(f, "{}", labelled("action", &self.action))?;
         for (at, fact) in self.release.iter().enumerate() {

@@ -15,7 +15,8 @@ fn expect(text: &str, golden: &str) {
 }
 
 fn told() -> Told {
-    let attached = |number: u8, now, age| (name(number).to_string(), Attached { now, since: before(age) });
+    let attached =
+        |number: u8, now, age| (name(number).to_string(), Attached { now, since: before(age) });
     let refused = AgentRefused {
         at: before(180),
         node: "node-02".into(),
@@ -51,7 +52,9 @@ fn the_fleet_shows_how_old_everything_is_and_who_is_not_well() {
         told: &told,
     };
     let fleet = fleet::fleet(input, now());
-    expect(&fleet.to_string(), "
+    expect(
+        &fleet.to_string(),
+        "
 testnet · 5 nodes · 3 of 5 seats well · height 36 884 100
 
   node     version      height  state     seat  heard           attached
@@ -66,7 +69,8 @@ testnet · 5 nodes · 3 of 5 seats well · height 36 884 100
   refused   node-02 refused hotfix/testnet/43.json 3 min ago: T021 the signature
             is not the role's
   told by   a.example:7443 2 s ago (who is attached: the boards' own word)
-");
+",
+    );
     let json = serde_json::to_value(&fleet).expect("a report is JSON");
     assert_eq!(json["nodes"][2]["standing"]["age_ms"], 372_000);
 }
@@ -74,7 +78,9 @@ testnet · 5 nodes · 3 of 5 seats well · height 36 884 100
 #[test]
 fn the_order_names_every_node_with_waves_seats_and_gates() {
     let (_, plan) = plan(12);
-    expect(&order::order(&plan, None).to_string(), "
+    expect(
+        &order::order(&plan, None).to_string(),
+        "
 plan hotfix/42 · restart everybody · routine · testnet
   action    restart
   order     11 nodes in 2 waves, one by one, at most 2 seats away at any time
@@ -90,7 +96,8 @@ plan hotfix/42 · restart everybody · routine · testnet
 
   left out  node-12
   note      nodes without an agent are taken to be up
-");
+",
+    );
 }
 
 #[test]
@@ -99,7 +106,9 @@ fn a_roster_is_told_by_its_changes() {
     let mut new = roster(4);
     new.nodes[0].role = Role::FullNode;
     new.nodes.remove(1);
-    expect(&rosters::change(Some(&old), &new).to_string(), "
+    expect(
+        &rosters::change(Some(&old), &new).to_string(),
+        "
 roster 3 of testnet · 3 nodes, 3 seats, 4 active
   replaces  roster 3
   changes   active producers 3 → 4
@@ -112,7 +121,8 @@ roster 3 of testnet · 3 nodes, 3 seats, 4 active
   node-01  full-node           yes   io126e8…8ps5  01010000…  ops1@example.org
   node-03  consensus-delegate  yes   io126e8…8ps5  03000000…  ops3@example.org
   node-04  consensus-delegate  yes   io10e2e…8k9n  no agent   ops4@example.org
-");
+",
+    );
 }
 
 /// Node 1 is done, node 2 has begun, node 3 is silent, the rest waits.
@@ -161,7 +171,9 @@ fn rollout(evidence: &muster_proto::rule::Evidence) -> super::rollout::Rollout {
 #[test]
 fn a_rollout_shows_who_works_who_waits_and_who_is_away() {
     let rollout = rollout(&half_way(7));
-    expect(&rollout.to_string(), "
+    expect(
+        &rollout.to_string(),
+        "
 plan hotfix/42 · restart everybody
 running 11 min 40 s · wave 1 of 2 (canary)                          seats 5 of 7
 [███████░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░]  1 of 6   about 3 min 20 s to go
@@ -175,7 +187,8 @@ running 11 min 40 s · wave 1 of 2 (canary)                          seats 5 of 
   chain     height 36 884 100, last block 2 s ago · longest gap seen 2.6 s ·
             fewest seats seen 5
   told by   a.example:7443 2 s ago
-");
+",
+    );
     assert!(!rollout.state.is_over());
 }
 
@@ -183,13 +196,16 @@ running 11 min 40 s · wave 1 of 2 (canary)                          seats 5 of 
 fn news_is_told_once_and_a_growing_age_is_no_news() {
     let evidence = half_way(7);
     let first = rollout(&evidence);
-    expect(&first.news(None).join("\n"), "
+    expect(
+        &first.news(None).join("\n"),
+        "
 plan hotfix/42 · restart everybody
 running 11 min 40 s · wave 1 of 2 (canary)                          seats 5 of 7
 12:00:00  done      node-01: done, 11 min ago, away for 38 s
 12:00:00  now       node-02: stopped, 38 s ago
 12:00:00  away      node-03: no beacon for 6 min 12 s
-");
+",
+    );
     assert_eq!(first.news(Some(&rollout(&evidence))), Vec::<String>::new());
 }
 
@@ -198,20 +214,26 @@ fn why_names_the_gates_and_who_is_away() {
     let evidence = half_way(7);
     let (_, plan) = plan(7);
     let why = super::why::why_node(&rollout(&evidence), &plan, &evidence, &name(4));
-    expect(&why.to_string(), "
+    expect(
+        &why.to_string(),
+        "
 node-04 waits: wave canary: 1 of 2 done
   plan      hotfix/42 · restart everybody · restart · 4 of 6, in wave rest
   needs     wave canary: 1 of 2 done, 1 of 2 proved well for 10 min: NOT met
   at work   node-02
   away      node-03 (no beacon for 6 min 12 s); budget: 2 seats
   told by   a.example:7443 2 s ago
-");
-    expect(&super::why::why_plan(rollout(&evidence)).to_string(), "
+",
+    );
+    expect(
+        &super::why::why_plan(rollout(&evidence)).to_string(),
+        "
 plan hotfix/42 · restart everybody
 running 11 min 40 s · wave 1 of 2 (canary)                          seats 5 of 7
   now       node-02: stopped, 38 s ago
   away      node-03: no beacon for 6 min 12 s
   waiting   node-04, node-05, node-06: wave canary: 1 of 2 done
   told by   a.example:7443 2 s ago
-");
+",
+    );
 }

@@ -50,14 +50,14 @@ pub struct WhyNode {
 pub fn why_node(rollout: &Rollout, plan: &Plan, evidence: &Evidence, node: &NodeName) -> WhyNode {
     let at = rollout.nodes.iter().position(|line| line.name == *node);
     let line = at.map(|at| rollout.nodes[at].clone());
-    let wave = line.as_ref().and_then(|line| {
-        rollout.waves.iter().position(|wave| wave.name == line.wave)
-    });
+    let wave =
+        line.as_ref().and_then(|line| rollout.waves.iter().position(|wave| wave.name == line.wave));
     let of_place = |place: Place| rollout.nodes.iter().filter(move |line| line.place == place);
     let beacon = evidence.nodes.get(node).and_then(|facts| facts.beacon.as_ref());
     let doing = beacon.and_then(|beacon| {
         let mut all = beacon.doing.iter();
-        let ours = all.find(|doing| (doing.plan.class, doing.plan.serial) == (plan.class, plan.serial));
+        let ours =
+            all.find(|doing| (doing.plan.class, doing.plan.serial) == (plan.class, plan.serial));
         Some((ours?.text.clone(), beacon.at))
     });
     WhyNode {
@@ -128,7 +128,9 @@ impl WhyNode {
 fn gate(wave: &WaveLine) -> String {
     let soak = match wave.soak_ms {
         0 => String::new(),
-        ms => format!(", {} of {} proved well for {}", wave.soaked, wave.gate, super::words::span(ms)),
+        ms => {
+            format!(", {} of {} proved well for {}", wave.soaked, wave.gate, super::words::span(ms))
+        }
     };
     let met = if wave.met { "met" } else { "NOT met" };
     format!("wave {}: {} of {} done{soak}: {met}", wave.name, wave.done, wave.gate)

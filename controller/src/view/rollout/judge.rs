@@ -136,7 +136,9 @@ impl<'a> Scene<'a> {
             _ => {}
         }
         let from = self.input.documents.plan.valid.from;
-        let begun = nodes.iter().any(|node| !matches!(node.place, Place::Waiting | Place::Away | Place::Asking));
+        let begun = nodes
+            .iter()
+            .any(|node| !matches!(node.place, Place::Waiting | Place::Away | Place::Asking));
         match begun {
             _ if done => State::Done,
             _ if self.now < from => State::NotYetValid(from),

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use super::{NodeLine, Place, Rollout, State, WaveLine};
-use crate::view::words::{WIDTH, ago, hanging, height, indented, labelled, names, span, until, wrap};
+use crate::view::words::{
+    WIDTH, ago, hanging, height, indented, labelled, names, span, until, wrap,
+};
 
 /// Cells of the progress bar.
 const BAR: usize = 44;
@@ -43,7 +45,8 @@ impl Rollout {
     }
 
     fn state_words(&self) -> String {
-        let since = || self.running_ms.map_or(String::new(), |ms| format!(" {}", span(ms / 1_000 * 1_000)));
+        let since =
+            || self.running_ms.map_or(String::new(), |ms| format!(" {}", span(ms / 1_000 * 1_000)));
         match &self.state {
             State::NotYetValid(from) => format!("valid {}", until(*from, self.at)),
             State::Waiting => "nobody has begun".into(),
@@ -68,7 +71,9 @@ impl Rollout {
         let (over, all) = (self.over(), self.nodes.len());
         let full = (over * BAR).checked_div(all).unwrap_or(BAR);
         let left = match self.left_ms {
-            Some(ms) if self.state == State::Running => format!("   about {} to go", span(ms / 1_000 * 1_000)),
+            Some(ms) if self.state == State::Running => {
+                format!("   about {} to go", span(ms / 1_000 * 1_000))
+            }
             _ => String::new(),
         };
         format!("[{}{}]  {over} of {all}{left}", "█".repeat(full), "░".repeat(BAR - full))
@@ -96,9 +101,9 @@ impl Rollout {
             lines.push(group("now", 0, "nobody is at work"));
         }
         let waiting = self.at_place(Place::Waiting);
-        let next = waiting.first().map_or("nobody".into(), |node| {
-            format!("next: {}, because {}", node.name, node.text)
-        });
+        let next = waiting
+            .first()
+            .map_or("nobody".into(), |node| format!("next: {}, because {}", node.name, node.text));
         lines.push(group("waiting", waiting.len(), &next));
         for (label, place) in [
             ("asking", Place::Asking),
