@@ -4,4 +4,5 @@ pub mod documents;
 pub mod evidence;
 pub mod rule;
 pub mod tls;
+pub mod trust;
 pub mod wire;

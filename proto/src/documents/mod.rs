@@ -6,11 +6,13 @@
 pub mod author;
 pub mod canonical;
 pub mod ids;
+pub mod keys;
 pub mod plan;
 pub mod release;
 pub mod roster;
 
 pub use ids::{Class, Digest, NodeName, OperatorAddress, PlanId, PublicKey};
+pub use keys::{KeysSpec, RootSpec, SigningRole};
 pub use plan::Plan;
 pub use release::Release;
 pub use roster::Roster;
