@@ -15,3 +15,6 @@ pub use accept::{Doors, Peer, PeerStream, accept};
 pub use config::{client_config, server_config};
 pub use connect::{ConnectError, connect};
 pub use identity::{BadCertificate, Identity, IdentityError, peer_key, spki_pin};
+
+#[cfg(test)]
+mod tests;
