@@ -87,7 +87,8 @@ pub fn make(path: &Path) -> Result<SecretKey, KeyFileError> {
     let key = SecretKey::generate();
     let unusable = |source| KeyFileError::Key { path: path.to_owned(), source };
     let pem = key.to_pem(None).map_err(unusable)?;
-    write(path, pem.as_bytes()).map_err(|source| KeyFileError::Io { path: path.to_owned(), source })?;
+    write(path, pem.as_bytes())
+        .map_err(|source| KeyFileError::Io { path: path.to_owned(), source })?;
     Ok(key)
 }
 

@@ -180,17 +180,18 @@ pub async fn open(
 ) -> Result<(Keeper, Vec<crate::board::shelf::Change>, Store), ServeError> {
     let now = Timestamp::now();
     let root = config.first_root(path)?;
-    let pin = config.root.as_ref().map(|root| root.sha256.clone()).unwrap_or_else(|| {
-        unreachable!("`first_root` refuses a configuration without a root")
-    });
+    let pin = config
+        .root
+        .as_ref()
+        .map(|root| root.sha256.clone())
+        .unwrap_or_else(|| unreachable!("`first_root` refuses a configuration without a root"));
     let signer = config.publisher.as_ref().map(Signer::read).transpose()?;
     let folder = |source| ServeError::Folder { path: config.data.clone(), source };
     std::fs::create_dir_all(&config.data).map_err(folder)?;
     let mark = Mark::read(&config.mark())?;
     let store = Store::open(&config.store(), &config.network, now.as_second()).await?;
     let loaded = store.load().await?;
-    let (keeper, restored) =
-        Keeper::restore(config, (&root, &pin), signer, mark, loaded, now)?;
+    let (keeper, restored) = Keeper::restore(config, (&root, &pin), signer, mark, loaded, now)?;
     Ok((keeper, restored, store))
 }
 

@@ -151,11 +151,7 @@ impl Intake {
         }
     }
 
-    async fn run(
-        mut self,
-        pass: &Pass,
-        mut inbound: Streaming<AgentMessage>,
-    ) -> Option<Turned> {
+    async fn run(mut self, pass: &Pass, mut inbound: Streaming<AgentMessage>) -> Option<Turned> {
         loop {
             let message = match inbound.message().await {
                 Ok(Some(message)) => message.message,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 /// Holds at most `burst` and gains `per_second`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bucket {
+pub(super) struct Bucket {
     burst: f64,
     per_second: f64,
     filled: f64,
@@ -13,7 +13,7 @@ pub struct Bucket {
 
 impl Bucket {
     /// A full bucket.
-    pub fn new(burst: u32, per_second: f64, now: Timestamp) -> Self {
+    pub(super) fn new(burst: u32, per_second: f64, now: Timestamp) -> Self {
         let burst = f64::from(burst);
         Self { burst, per_second, filled: burst, at: now }
     }
@@ -22,7 +22,7 @@ impl Bucket {
     ///
     /// # Errors
     /// The wait in milliseconds.
-    pub fn take(&mut self, now: Timestamp) -> Result<(), u64> {
+    pub(super) fn take(&mut self, now: Timestamp) -> Result<(), u64> {
         let passed = now.duration_since(self.at).as_secs_f64().max(0.0);
         self.at = now;
         self.filled = (self.filled + passed * self.per_second).min(self.burst);
@@ -34,7 +34,7 @@ impl Bucket {
     }
 
     /// Nothing was taken for so long that it forgets nothing to drop it.
-    pub fn is_full(&self, now: Timestamp) -> bool {
+    pub(super) fn is_full(&self, now: Timestamp) -> bool {
         let passed = now.duration_since(self.at).as_secs_f64().max(0.0);
         self.filled + passed * self.per_second >= self.burst
     }

@@ -59,12 +59,6 @@ pub struct PublisherConfig {
     /// A timestamp is signed this often.
     #[serde(default = "minute")]
     pub every: jiff::SignedDuration,
-    /// And is fresh for this long.
-    #[serde(default = "ten_minutes")]
-    pub timestamp_life: jiff::SignedDuration,
-    /// A snapshot is fresh for this long, and signed again at half of it.
-    #[serde(default = "day")]
-    pub snapshot_life: jiff::SignedDuration,
 }
 
 /// Somebody who may call the desk.
@@ -169,13 +163,5 @@ impl PublisherConfig {
 }
 
 fn minute() -> jiff::SignedDuration {
-    jiff::SignedDuration::from_secs(60)
-}
-
-fn ten_minutes() -> jiff::SignedDuration {
-    jiff::SignedDuration::from_mins(10)
-}
-
-fn day() -> jiff::SignedDuration {
-    jiff::SignedDuration::from_hours(24)
+    muster_proto::trust::publisher::STAMP_EVERY
 }

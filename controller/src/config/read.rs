@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use muster_proto::documents::Digest;
+use muster_proto::trust::publisher::TIMESTAMP_LIFE;
 use serde_yaml::options::DuplicateKeyPolicy;
 use serde_yaml::{MergeKeyPolicy, Options};
 
@@ -143,12 +144,10 @@ fn sense(path: &Path, config: &Config) -> Result<(), ConfigError> {
         }
     }
     let Some(publisher) = &config.publisher else { return Ok(()) };
-    if publisher.every < SHORTEST_PACE || publisher.every >= publisher.timestamp_life {
-        let what = format!(
-            "a timestamp every {:#} that lives {:#}",
-            publisher.every, publisher.timestamp_life
-        );
-        return wrong(what, "sign at least twice in its life");
+    if publisher.every < SHORTEST_PACE || publisher.every > TIMESTAMP_LIFE / 2 {
+        let what =
+            format!("a timestamp every {:#}, while it lives {TIMESTAMP_LIFE:#}", publisher.every);
+        return wrong(what, "sign at least twice in its life, and not more often than each 100 ms");
     }
     Ok(())
 }
@@ -207,7 +206,7 @@ mod tests {
     #[test]
     fn a_timestamp_that_expires_before_the_next_is_refused() {
         let keys = "snapshot-key: s.pem, timestamp-key: t.pem";
-        let text = format!("{GOOD}publisher: {{{keys}, every: 10m, timestamp-life: 10m}}\n");
+        let text = format!("{GOOD}publisher: {{{keys}, every: 10m}}\n");
         assert!(refused(&text).starts_with("C003"), "{}", refused(&text));
     }
 }

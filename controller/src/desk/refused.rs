@@ -44,54 +44,39 @@ pub enum DeskError {
         found: u64,
     },
     /// It does not verify, or does not mean what its place says.
-    #[error("C104: refused, as every agent would refuse it: {subject}: {why}")]
+    #[error("C104: refused, as every agent would refuse it: {why}")]
     Refused {
-        /// Role or target path.
-        subject: String,
         /// The verifier's words, its code first.
         why: String,
     },
     /// No online keys here.
     #[error(
-        "C105: this board has no publisher keys; publish from the host that has them, with \
-         snapshot and timestamp"
+        "C105: this board has no publisher keys and was given no snapshot and timestamp that pin \
+         this document ({why}); publish from the host that has the keys"
     )]
-    NoPublisher,
+    NoPublisher {
+        /// The verifier's words, its code first.
+        why: String,
+    },
     /// The online keys are not those that the root names.
     #[error(
-        "C106: the root does not name this board's {role} key; rotate the root to this key, or \
-         configure the key that it names"
+        "C106: this board's {role} key does not do for the root ({why}); rotate the root to this \
+         key, or configure the key that it names"
     )]
     PublisherKey {
         /// `snapshot` or `timestamp`.
         role: &'static str,
-    },
-    /// A message or a part of it is too large.
-    #[error("C107: {what} has {bytes} bytes, at most {limit}")]
-    TooLarge {
-        /// Which part.
-        what: String,
-        /// Found.
-        bytes: usize,
-        /// Allowed.
-        limit: usize,
+        /// The publisher's words, its code first.
+        why: String,
     },
     /// No such role can be published.
     #[error(
-        "C108: {0:?} is no role that officers publish: root, targets, roster, release, hotfix, drill, emergency"
+        "C107: {0:?} is no role that officers publish: root, targets, roster, release, hotfix, drill, emergency"
     )]
     Role(String),
-    /// No version can be read from it.
-    #[error("C109: {role}: this is no signed metadata: {why}")]
-    Metadata {
-        /// Which role.
-        role: String,
-        /// What is wrong.
-        why: String,
-    },
     /// A hold out of bounds.
     #[error(
-        "C110: a hold lasts from 1 to {most} seconds, not {asked}; renew it when it is needed longer"
+        "C108: a hold lasts from 1 to {most} seconds, not {asked}; renew it when it is needed longer"
     )]
     HoldTime {
         /// Asked for.
@@ -101,7 +86,7 @@ pub enum DeskError {
     },
     /// No such plan.
     #[error(
-        "C111: the board carries no plan {class}/{serial}; `muster history` lists what it carries"
+        "C109: the board carries no plan {class}/{serial}; `muster history` lists what it carries"
     )]
     NoPlan {
         /// Class as asked.
@@ -110,10 +95,10 @@ pub enum DeskError {
         serial: u64,
     },
     /// A reason that cannot be shown.
-    #[error("C112: a hold needs a reason of 1 to {0} characters in one line")]
+    #[error("C110: a hold needs a reason of 1 to {0} characters in one line")]
     Reason(usize),
     /// The serial does not move forward.
-    #[error("C113: plan {plan} cannot follow: {why}; freeze again with the next serial")]
+    #[error("C111: plan {plan} cannot follow: {why}; freeze again with the next serial")]
     Serial {
         /// Class and serial.
         plan: String,
@@ -121,7 +106,7 @@ pub enum DeskError {
         why: String,
     },
     /// The controller stops, or its store failed.
-    #[error("C114: this board is going down; nothing was published: try again, or at another one")]
+    #[error("C112: this board is going down; nothing was published: try again, or at another one")]
     GoingDown,
 }
 
@@ -131,16 +116,14 @@ impl From<DeskError> for Status {
             DeskError::Unlisted(_) | DeskError::Right { .. } => Code::PermissionDenied,
             DeskError::MovedOn { .. } | DeskError::Serial { .. } => Code::Aborted,
             DeskError::Network { .. }
-            | DeskError::NoPublisher
+            | DeskError::NoPublisher { .. }
             | DeskError::PublisherKey { .. }
             | DeskError::Refused { .. } => Code::FailedPrecondition,
             DeskError::NoPlan { .. } => Code::NotFound,
             DeskError::GoingDown => Code::Unavailable,
-            DeskError::TooLarge { .. }
-            | DeskError::Role(_)
-            | DeskError::Metadata { .. }
-            | DeskError::HoldTime { .. }
-            | DeskError::Reason(_) => Code::InvalidArgument,
+            DeskError::Role(_) | DeskError::HoldTime { .. } | DeskError::Reason(_) => {
+                Code::InvalidArgument
+            }
         };
         Status::new(code, error.to_string())
     }

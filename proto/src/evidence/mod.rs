@@ -4,6 +4,7 @@
 //! payload type and payload bytes, so nothing is parsed before it verified.
 
 pub mod beacon;
+pub mod book;
 pub mod chain;
 pub mod dsse;
 pub mod receipt;

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ed25519_dalek::SigningKey;
 use rustls::client::ResolvesClientCert;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
@@ -25,6 +24,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::verify::PinnedServer;
 use super::*;
 use crate::documents::{Digest, PublicKey};
+use crate::trust::SecretKey;
 use crate::wire::muster::board_client::BoardClient;
 use crate::wire::muster::board_server::{Board, BoardServer};
 use crate::wire::muster::{AgentMessage, BoardMessage};
@@ -33,7 +33,7 @@ use crate::wire::muster::{AgentMessage, BoardMessage};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn identity(seed: u8) -> Identity {
-    Identity::from_signing_key(&SigningKey::from_bytes(&[seed; 32])).unwrap()
+    Identity::from_key(&SecretKey::from_seed(&[seed; 32])).unwrap()
 }
 
 /// Answers every call with the caller's key.

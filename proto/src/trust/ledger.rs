@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::limits::SERIAL_STEP;
 use crate::documents::ids::{Class, Counter};
 use crate::documents::{Digest, PlanId};
-use crate::rule::facts::Final;
+use crate::rule::Final;
 
 /// Entries kept per counter. Plans leave the board a week after they end; this is years of them.
 const KEPT: usize = 2048;

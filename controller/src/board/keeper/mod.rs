@@ -5,6 +5,7 @@ mod agents;
 mod evidence;
 mod publish;
 mod restore;
+mod status;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use muster_proto::documents::{Class, NodeName, PublicKey};
 use muster_proto::evidence::book::Book;
 use muster_proto::rule::PlanFacts;
-use muster_proto::trust::Trust;
+use muster_proto::trust::{Ledger, Trust};
 use muster_proto::wire::muster::{Hold, PublishReply};
 use tokio::sync::Notify;
 
@@ -28,14 +29,18 @@ use crate::publisher::Signer;
 use crate::store::Write;
 
 pub use restore::RestoreError;
+pub use status::Status;
 
 /// See the module.
 pub struct Keeper {
     network: String,
     trust: Trust,
     book: Book,
+    ledger: Ledger,
     signer: Option<Signer>,
     mark: Mark,
+    /// Agents by the newest roster.
+    keys: BTreeMap<NodeName, PublicKey>,
     holds: BTreeMap<(Class, u64), Hold>,
     attached: BTreeMap<NodeName, (u64, Arc<Notify>)>,
     connections: u64,
@@ -127,20 +132,26 @@ impl Keeper {
     /// Everything that follows from newer documents: who is listed, whose receipts count, what is
     /// served, and whose evidence agents need.
     fn documents_changed(&mut self, now: Timestamp, out: &mut Outcome) {
-        let listed = |trust: &Trust| -> BTreeMap<NodeName, PublicKey> {
-            let nodes = trust.roster().into_iter().flat_map(|roster| &roster.nodes);
-            nodes.filter_map(|node| Some((node.name.clone(), node.key?))).collect()
-        };
-        let keys = listed(&self.trust);
-        if let Some(roster) = self.trust.roster() {
-            let plans = self.trust.plans().clone();
-            for node in self.book.admit(roster, &plans) {
-                self.beacons_stored.remove(&node);
-                out.changes.push(Change::Forget(node));
-            }
+        let keys: BTreeMap<_, _> = self.agents().map(|(node, key)| (node.clone(), *key)).collect();
+        if let Some(roster) = self.trust.last_roster() {
+            self.book.admit(roster, self.trust.plans());
         }
+        for node in self.keys.iter().filter(|(node, key)| keys.get(*node) != Some(*key)) {
+            out.changes.push(Change::Forget(node.0.clone()));
+        }
+        self.keys.clone_from(&keys);
         out.changes.push(Change::Documents(Box::new(self.served(keys))));
         self.audience_changed(now, out);
+    }
+
+    /// Agents and their keys by the newest roster. An expired one still says who they are.
+    fn agents(&self) -> impl Iterator<Item = (&NodeName, &PublicKey)> {
+        let nodes = self.trust.last_roster().into_iter().flat_map(|roster| &roster.nodes);
+        nodes.filter_map(|node| Some((&node.name, node.key.as_ref()?)))
+    }
+
+    fn key_of(&self, node: &NodeName) -> Option<PublicKey> {
+        self.keys.get(node).copied()
     }
 
     fn audience_changed(&self, now: Timestamp, out: &mut Outcome) {
@@ -148,7 +159,9 @@ impl Keeper {
         let plans = self.trust.plans();
         let unfinished = |id: &_| {
             let facts = evidence.nodes.values().filter_map(|node| node.plans.get(id));
-            facts.into_iter().any(|facts: &PlanFacts| facts.began.is_some() && facts.outcome.is_none())
+            facts
+                .into_iter()
+                .any(|facts: &PlanFacts| facts.began.is_some() && facts.outcome.is_none())
         };
         let open = plans.iter().map(|(id, plan)| (plan, unfinished(id)));
         out.changes.push(Change::Audience(audience(self.trust.roster(), open, now)));
