@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use muster_proto::evidence::ChainError;
-use muster_proto::evidence::book::{Added, BookError};
+use muster_proto::evidence::book::BookError;
+use muster_proto::evidence::chain::Added;
 use muster_proto::trust::{Offer, State, TrustError};
 use muster_proto::wire::muster::{Bulletin, Evidence, OwnChain};
 
@@ -173,7 +174,22 @@ impl Core {
                 Err(error) => self.refuse_evidence(board, "beacon", &error),
             }
         }
+        self.compare_own_page();
         news
+    }
+
+    /// Boards hand out our own receipts too: one that the journal lacks was signed before a
+    /// restore from a backup (rule 11).
+    fn compare_own_page(&mut self) {
+        let (known, journaled) = (self.book.head(&self.me.node), self.journal.head());
+        let (Some(known), Ok(journaled)) = (known, journaled) else { return };
+        if known.counter > journaled.map_or(0, |head| head.counter) && self.ahead.is_none() {
+            tracing::error!(
+                counter = known.counter,
+                "evidence holds a receipt that the journal lacks"
+            );
+            self.ahead = Some(known);
+        }
     }
 
     fn own_chain(&mut self, board: usize, question: u64, own: &OwnChain) -> bool {
@@ -247,5 +263,10 @@ impl Core {
 
 /// Nothing is wrong: links in between are still on their way, or nobody lists that node.
 fn is_harmless(error: &BookError) -> bool {
-    matches!(error, BookError::Chain(ChainError::Gap { .. }))
+    matches!(
+        error,
+        BookError::Chain(ChainError::Gap { .. })
+            | BookError::NotListed(_)
+            | BookError::Quarantined(_)
+    )
 }
