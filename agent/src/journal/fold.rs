@@ -18,8 +18,6 @@ pub struct Fold {
     pub failed: Option<Cause>,
     /// Neither forward nor back is safe.
     pub stuck: Option<Cause>,
-    /// When the promise was given.
-    pub acknowledged: Option<Timestamp>,
     /// Since when the operator is asked.
     pub asked: Option<Timestamp>,
     /// The node before the plan touched anything.
@@ -148,7 +146,6 @@ impl Fold {
         let to = next(self.stage, self.undoing.is_some(), milestone);
         self.stage = to.ok_or_else(|| self.illegal(milestone))?;
         match milestone {
-            Milestone::Acknowledged { .. } => self.acknowledged = Some(at),
             Milestone::Asked => {
                 self.asked.get_or_insert(at);
             }

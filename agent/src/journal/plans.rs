@@ -29,7 +29,9 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Database`].
     pub fn open_plan(&self, plan: &StoredPlan) -> Result<(), JournalError> {
-        if self.state().folds.contains_key(&plan.id) && plan.release.is_none() {
+        if let Ok(known) = self.stored(&plan.id)
+            && (known.release.is_some() || plan.release.is_none())
+        {
             return Ok(());
         }
         self.write(|state| {

@@ -17,11 +17,32 @@ const SECRET_SETTINGS: &[&str] = &[
 /// Hex of this length or more may be a key: 32 digits are an API key, 64 a private key.
 const KEY_DIGITS: usize = 32;
 
+/// A value this short protects nothing, and hiding it everywhere would hide ordinary words.
+const SHORTEST_SECRET: usize = 4;
+
 const SHOWN: &str = "[redacted]";
 
 /// `text` without secrets. Digests written as `sha256:…` stay readable.
 pub fn redact(text: &str) -> String {
     text.split_inclusive('\n').map(|line| hide_hex(&hide_settings(line))).collect()
+}
+
+/// The values of the secret settings of a config file: whatever quotes the file may quote them
+/// without their names.
+pub fn secrets_of(config: &str) -> Vec<String> {
+    let named = config.lines().filter_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let name = name.trim().trim_matches(['"', '\'', '-', ' ']).to_ascii_lowercase();
+        SECRET_SETTINGS.contains(&name.as_str()).then_some(value)
+    });
+    let words = named.flat_map(|value| value.split([',', ' ', '"', '\'', '[', ']']));
+    words.filter(|word| word.len() >= SHORTEST_SECRET).map(str::to_owned).collect()
+}
+
+/// [`redact`], and `secrets` wherever they stand.
+pub fn redact_all(text: &str, secrets: &[String]) -> String {
+    let hidden = secrets.iter().fold(text.to_owned(), |text, one| text.replace(one, SHOWN));
+    redact(&hidden)
 }
 
 /// Hides what follows the name of a secret setting, up to the end of the line: a list or a
@@ -85,6 +106,18 @@ mod tests {
             assert!(!shown.contains("0123456789abcdef"), "{shown}");
             assert!(shown.contains(SHOWN), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_hidden_also_where_its_name_does_not_stand() {
+        let config = format!(
+            "network:\n  masterKey: \"correct horse\"\nchain:\n  producerPrivKey: {KEY},ab\n"
+        );
+        let secrets = secrets_of(&config);
+        assert_eq!(secrets, ["correct", "horse", KEY]);
+        let quoted = "yaml: line 2: cannot unmarshal !!str `correct` into bool";
+        let shown = redact_all(quoted, &secrets);
+        assert_eq!(shown, "yaml: line 2: cannot unmarshal !!str `[redacted]` into bool");
     }
 
     #[test]

@@ -164,17 +164,16 @@ impl Engine {
         }
     }
 
-    /// Ids of all containers, or of those with the label `key=value`, running or not.
+    /// Ids of all containers, running or not, that bear every one of these labels
+    /// (`key=value`).
     ///
     /// # Errors
     /// [`EngineError`]
-    pub async fn ids(&self, label: Option<&str>) -> Result<Vec<String>, EngineError> {
-        let mut options = ListContainersOptionsBuilder::new().all(true);
-        if let Some(label) = label {
-            options = options.filters(&HashMap::from([("label", vec![label])]));
-        }
+    pub async fn labelled(&self, labels: &[String]) -> Result<Vec<String>, EngineError> {
+        let filters = HashMap::from([("label", labels.to_vec())]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
         let docker = self.docker().await?;
-        let listed = self.within("list", docker.list_containers(Some(options.build()))).await?;
+        let listed = self.within("list", docker.list_containers(Some(options))).await?;
         Ok(listed.into_iter().filter_map(|container| container.id).collect())
     }
 

@@ -4,17 +4,23 @@ use bollard::query_parameters::LogsOptionsBuilder;
 use futures::StreamExt as _;
 
 use super::{Engine, EngineError};
-use crate::node::redact::redact;
+use crate::node::redact::redact_all;
 
 /// Longest line that is shown, in characters.
 const LINE_CHARS: usize = 400;
 
 impl Engine {
-    /// The last `lines` lines of both streams, oldest first.
+    /// The last `lines` lines of both streams, oldest first, without `secrets` and whatever else
+    /// looks like one.
     ///
     /// # Errors
     /// [`EngineError`]
-    pub async fn log_tail(&self, id: &str, lines: u32) -> Result<Vec<String>, EngineError> {
+    pub async fn log_tail(
+        &self,
+        id: &str,
+        lines: u32,
+        secrets: &[String],
+    ) -> Result<Vec<String>, EngineError> {
         let options =
             LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
         let docker = self.docker().await?;
@@ -27,7 +33,7 @@ impl Engine {
             Ok(text)
         };
         let text = self.within("logs", read).await?;
-        let shown = |line: &str| redact(line).chars().take(LINE_CHARS).collect();
+        let shown = |line: &str| redact_all(line, secrets).chars().take(LINE_CHARS).collect();
         Ok(text.lines().map(shown).collect())
     }
 }

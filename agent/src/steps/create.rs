@@ -7,7 +7,7 @@ use super::effect::{Act, Precheck};
 use super::error::StepError;
 use super::work::Work;
 use crate::journal::{Effect, Fact, Found};
-use crate::runtime::successor::LABEL_PLAN;
+use crate::runtime::successor::{LABEL_PLAN, LABEL_PREDECESSOR};
 use crate::runtime::{Container, CreateSpec, successor};
 
 /// Effect [`Effect::Create`].
@@ -23,7 +23,8 @@ impl Act for Create {
             [] => Ok(Precheck::Needed),
             [only] => as_planned(work, only).map(Precheck::Done),
             several => {
-                let text = format!("{} containers bear this plan's label", several.len());
+                let text =
+                    format!("{} containers come after this node under this plan", several.len());
                 Err(StepError::fatal(code::SUCCESSOR_ODD, text))
             }
         }
@@ -77,11 +78,15 @@ async fn named(work: &Work<'_>, image: &str) -> Result<String, StepError> {
     Ok(tag.unwrap_or_else(|| image.to_owned()))
 }
 
-/// Every container with this plan's label.
+/// Every container that bears this plan's label and comes after this very node: other agents of
+/// this host may carry out the same plan on theirs.
 async fn ours(work: &Work<'_>) -> Result<Vec<Container>, StepError> {
-    let label = format!("{LABEL_PLAN}={}", work.id.digest);
+    let labels = [
+        format!("{LABEL_PLAN}={}", work.id.digest),
+        format!("{LABEL_PREDECESSOR}={}", work.found()?.id),
+    ];
     let mut all = Vec::new();
-    for id in work.engine().ids(Some(&label)).await? {
+    for id in work.engine().labelled(&labels).await? {
         all.extend(work.engine().inspect(&id).await?);
     }
     Ok(all)

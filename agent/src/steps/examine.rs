@@ -1,5 +1,7 @@
 //! The test under way: of the node after its start, or of the old node after an undo.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 use muster_proto::documents::PlanId;
 use muster_proto::documents::plan::Action;
@@ -13,6 +15,7 @@ use super::work::Work;
 use crate::journal::{Effect, Fold, Record};
 use crate::node::fleet::Fleet;
 use crate::node::post::{Post, Sample, Terms};
+use crate::node::{Seen, redact};
 
 /// Time that stood still is written down in pieces of this length: a crash loses one at most.
 const STOOD_STILL_PIECE_MS: u64 = 5_000;
@@ -86,8 +89,24 @@ impl Work<'_> {
             && fold.undoing.is_none()
         {
             self.failed(error::cause(why))?;
+            self.quote_log(&seen).await;
         }
         Ok(test)
+    }
+
+    /// What the node itself wrote last, for the agent's own log: receipts are public, and a
+    /// node's log is not.
+    async fn quote_log(&self, seen: &Seen) {
+        const LINES: u32 = 10;
+        let Some(container) = &seen.container else { return };
+        let config = container.flag("config-path").map(Path::new);
+        let config = config.and_then(|inside| container.host_path(inside));
+        let config = config.and_then(|path| std::fs::read_to_string(path).ok());
+        let secrets = config.as_deref().map(redact::secrets_of).unwrap_or_default();
+        match self.engine().log_tail(&container.id, LINES, &secrets).await {
+            Ok(lines) => lines.iter().for_each(|line| tracing::warn!(node_log = line)),
+            Err(error) => tracing::warn!(%error, "the node's log cannot be read"),
+        }
     }
 
     /// Adds a sample to the test under way; also says what to write down as stood still.

@@ -110,11 +110,11 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The time for this node is up: counted from the promise while it prepares, from `began`
-    /// afterwards, without the time in which nobody could tell.
+    /// The time for this node is up: counted from the first attempt while it prepares (the agent's
+    /// restart begins anew), from `began` afterwards, without the time in which nobody could tell.
     pub(super) fn is_late(&self, fold: &Fold, now: Timestamp) -> bool {
         let since = match fold.stage {
-            Achieved::Acknowledged => fold.acknowledged,
+            Achieved::Acknowledged => Some(self.runner.preparing_since(&self.id)),
             Achieved::Verified | Achieved::Prepared | Achieved::Over(_) => None,
             _ => fold.undoing_since.or(fold.began),
         };

@@ -27,6 +27,8 @@ pub struct Runner {
     pub(super) hook: StepHook,
     pub(super) examination: Mutex<Option<Examination>>,
     progress: watch::Sender<Option<Progress>>,
+    /// Since when a plan is being prepared, without success so far.
+    preparing: Mutex<Option<(PlanId, Timestamp)>>,
     pub(super) busy: tokio::sync::Mutex<()>,
 }
 
@@ -48,6 +50,7 @@ impl Runner {
             hook,
             examination: Mutex::default(),
             progress: watch::Sender::new(None),
+            preparing: Mutex::default(),
             busy: tokio::sync::Mutex::default(),
         }
     }
@@ -60,6 +63,16 @@ impl Runner {
     pub(super) fn show(&self, plan: &PlanId, what: impl Into<String>) {
         let progress = Progress { plan: plan.clone(), what: what.into(), since: Timestamp::now() };
         self.progress.send_replace(Some(progress));
+    }
+
+    /// Since when this plan is being prepared; begins with the first question.
+    pub(super) fn preparing_since(&self, plan: &PlanId) -> Timestamp {
+        let mut preparing =
+            self.preparing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match preparing.as_ref() {
+            Some((known, since)) if known == plan => *since,
+            _ => preparing.insert((plan.clone(), Timestamp::now())).1,
+        }
     }
 
     pub(super) fn show_nothing(&self) {

@@ -4,10 +4,7 @@
 //! The points are counted from a clean run, so that a new effect is covered unasked. A crash is
 //! a step whose future is dropped, and a journal that is opened and folded anew.
 
-use std::collections::HashMap;
-
 use anyhow::{Context as _, Result, ensure};
-use bollard::query_parameters::EventsOptionsBuilder;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use muster_agent::runtime::Engine;
@@ -233,22 +230,9 @@ async fn a_crash_between_signal_and_exit_goes_on_without_a_second_permission() -
 
 /// Runs the plan until the node was sent its signal, and drops it there.
 async fn until_signalled(host: &Host, runner: &Runner, context: &PlanContext) -> Result<()> {
-    let filters = HashMap::from([("event", vec!["kill".to_owned()])]);
-    let since = Timestamp::now().as_second().to_string();
-    let options = EventsOptionsBuilder::new().since(&since).filters(&filters).build();
-    let mut kills = host.docker.events(Some(options));
-    let signalled = async {
-        while let Some(event) = kills.next().await {
-            let actor = event?.actor.context("an actor")?;
-            let name = actor.attributes.and_then(|mut all| all.remove("name"));
-            if name.as_deref() == Some(&host.run) {
-                return Ok(());
-            }
-        }
-        anyhow::bail!("the events ended")
-    };
+    let mut kills = kit::kills(host);
     tokio::select! {
-        signalled = signalled => signalled,
+        signalled = kills.next() => signalled.context("the events ended")?.map(|_| ()),
         end = kit::drive(runner, context) => anyhow::bail!("it ended as {:?}", end?),
     }
 }

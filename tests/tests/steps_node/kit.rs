@@ -1,13 +1,15 @@
 //! One delegate's host with a stand-in node on the real Engine, and a runner that is given
 //! every permission.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use bollard::Docker;
+use bollard::query_parameters::EventsOptionsBuilder;
+use futures::{Stream, StreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use muster_agent::journal::{Identity, Journal, Seal};
 use muster_agent::node::fleet::Fleet;
@@ -57,10 +59,18 @@ pub(crate) async fn on_host<T>(name: &str, test: T) -> Result<()>
 where
     T: AsyncFnOnce(&Host) -> Result<()>,
 {
+    on_host_with(name, SCALE, test).await
+}
+
+/// The same with a chain of another pace.
+pub(crate) async fn on_host_with<T>(name: &str, scale: f64, test: T) -> Result<()>
+where
+    T: AsyncFnOnce(&Host) -> Result<()>,
+{
     let docker = image::engine().await?;
     let run = format!("steps-{name}-{}", std::process::id());
     let done = async {
-        let host = Host::new(docker.clone(), &run).await?;
+        let host = Host::new(docker.clone(), &run, scale).await?;
         test(&host).await?;
         host.observer.verdict()?;
         let twins = host.referee.report(0).equivocations;
@@ -73,13 +83,14 @@ where
 }
 
 impl Host {
-    async fn new(docker: Docker, run: &str) -> Result<Self> {
+    async fn new(docker: Docker, run: &str, scale: f64) -> Result<Self> {
+        let version = old_version().scaled(scale);
         let network = Network::create(&docker, run, run).await?;
         let (own, gateway) = (network.address(10), network.gateway());
         let mut spec = Spec::new(0, own, Vec::new());
         let referee = Referee::start(Setup {
             seats: vec![spec.address()],
-            timing: old_version().timing(),
+            timing: version.timing(),
             p2p: (gateway, 0).into(),
             api: ([127, 0, 0, 1], 0).into(),
         })
@@ -98,7 +109,7 @@ impl Host {
             first: String::new(),
             folder,
         };
-        let old = host.load(&old_version()).await?;
+        let old = host.load(&version).await?;
         let container = Container {
             name: run,
             image: &old.tag,
@@ -148,13 +159,23 @@ impl Host {
 
     /// The same with the Engine behind another socket.
     pub(crate) fn runner_at(&self, socket: PathBuf, hook: StepHook) -> Result<(Runner, Journal)> {
+        self.runner_with(socket, self.settings(), hook)
+    }
+
+    /// The same with other settings.
+    pub(crate) fn runner_with(
+        &self,
+        socket: PathBuf,
+        settings: Settings,
+        hook: StepHook,
+    ) -> Result<(Runner, Journal)> {
         std::fs::create_dir_all(self.data())?;
         let identity = Identity { network: NETWORK.into(), node: me(), key: key().public() };
         let seal: Seal =
             Arc::new(|receipt| Envelope::sign(receipt, key().signing_key()).map_err(Into::into));
         let journal = Journal::open(&self.data(), identity, seal)?;
         let engine = Arc::new(Engine::new(socket, Duration::from_secs(5)));
-        Ok((Runner::new(engine, journal.clone(), self.settings(), hook), journal))
+        Ok((Runner::new(engine, journal.clone(), settings, hook), journal))
     }
 
     /// The state of a container, as the Engine says.
@@ -434,6 +455,40 @@ async fn driven(runner: &Runner, context: &PlanContext) -> Result<End> {
             pace.tick().await;
         }
     }
+}
+
+/// Every signal that the node's container is sent from now on, by the Engine's clock in
+/// milliseconds.
+pub(crate) fn kills(host: &Host) -> impl Stream<Item = Result<u64>> + Unpin + use<> {
+    let (name, since) = (host.run.clone(), Timestamp::now());
+    let filters = HashMap::from([("event", vec!["kill"])]);
+    let second = since.as_second().to_string();
+    let options = EventsOptionsBuilder::new().since(&second).filters(&filters).build();
+    let docker = host.docker.clone();
+    let (tell, told) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut events = docker.events(Some(options));
+        while let Some(event) = events.next().await {
+            let read = event.map_err(anyhow::Error::from).map(|event| {
+                let names = event.actor.and_then(|actor| actor.attributes);
+                let ours = names.is_some_and(|all| all.get("name") == Some(&name));
+                let at = u64::try_from(event.time_nano.unwrap_or_default()).unwrap_or_default();
+                ours.then_some(at / 1_000_000)
+            });
+            // The test has ended when nobody listens.
+            if let Some(read) = read.transpose()
+                && tell.send(read).is_err()
+            {
+                return;
+            }
+        }
+    });
+    let told = tokio_stream::wrappers::UnboundedReceiverStream::new(told);
+    let since = u64::try_from(since.as_millisecond()).unwrap_or_default();
+    Box::pin(told.filter(move |at| {
+        let fresh = at.as_ref().map_or(true, |at| *at >= since);
+        std::future::ready(fresh)
+    }))
 }
 
 /// What the node's agent has said, verified as everybody else would.

@@ -1,9 +1,16 @@
 //! Upgrades that go through, and upgrades that are taken back.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
+use bollard::models::ContainerCreateBody;
+use bollard::query_parameters::CreateContainerOptionsBuilder;
 use muster_agent::journal::JournalView;
+use muster_agent::runtime::Engine;
+use muster_agent::steps::{PlanContext, Settings};
 use muster_proto::evidence::Event;
 use muster_proto::rule::Final;
+use muster_tests::image::Image;
 use muster_tests::node::behaviour::{Behaviour, Defect};
 
 use crate::kit::{self, End, Host, on_host};
@@ -25,8 +32,10 @@ async fn an_upgrade_with_a_new_genesis_ends_with_exactly_the_new_node() -> Resul
         let (old, new) = (std::fs::read(host.home.genesis())?, newer_genesis(host)?);
         let release = kit::release_of(host, &image, "v2.4.5", Some(&new));
         let context = kit::upgrade(42, &release, Some(&new));
+        let neighbour = neighbours_successor(host, &context, &image).await?;
         let (runner, journal) = host.runner(kit::undisturbed())?;
         ensure!(kit::drive(&runner, &context).await? == End::Final(Final::Done));
+        ensure!(host.inspect(&neighbour).await?["State"]["Status"] == "created", "not touched");
 
         host.is_the_new_node(&image, 42).await?;
         ensure!(std::fs::read(host.home.genesis())? == new);
@@ -48,6 +57,131 @@ async fn an_upgrade_with_a_new_genesis_ends_with_exactly_the_new_node() -> Resul
         }
         let kept = journal.kept()?;
         ensure!(kept.len() == 1 && kept[0].container == host.first);
+        Ok(())
+    })
+    .await
+}
+
+/// Another agent of this host carries out the same plan on a node of its own.
+async fn neighbours_successor(host: &Host, context: &PlanContext, image: &Image) -> Result<String> {
+    let labels = [
+        ("muster.test", host.run.as_str()),
+        ("muster.plan", context.id.digest.as_str()),
+        ("muster.predecessor", "another"),
+    ];
+    let body = ContainerCreateBody {
+        image: Some(image.tag.clone()),
+        labels: Some(labels.map(|(key, value)| (key.into(), value.into())).into()),
+        ..Default::default()
+    };
+    let name = format!("{}-neighbour-muster-42", host.run);
+    let options = CreateContainerOptionsBuilder::new().name(&name).build();
+    Ok(host.docker.create_container(Some(options), body).await?.id)
+}
+
+#[tokio::test]
+async fn old_containers_go_when_their_time_is_over() -> Result<()> {
+    on_host("retention", async |host| {
+        let new = newer_genesis(host)?;
+        let image = host.load(&kit::new_version()).await?;
+        let release = kit::release_of(host, &image, "v2.4.5", Some(&new));
+        let context = kit::upgrade(42, &release, Some(&new));
+        let (runner, journal) = host.runner(kit::undisturbed())?;
+        ensure!(kit::drive(&runner, &context).await? == End::Final(Final::Done));
+        runner.keep().await?;
+        host.is_the_new_node(&image, 42).await?;
+        drop((runner, journal));
+
+        let at_once = Settings { retention: Duration::ZERO, ..host.settings() };
+        let (runner, journal) =
+            host.runner_with(kit::SOCKET.into(), at_once, kit::undisturbed())?;
+        runner.keep().await?;
+        let engine = Engine::new(kit::SOCKET, kit::PATIENCE);
+        ensure!(engine.inspect(&host.first).await?.is_none(), "the old container is gone");
+        ensure!(journal.kept()?.is_empty());
+        let files = std::fs::read_dir(host.home.genesis().parent().context("a folder")?)?;
+        ensure!(files.count() == 2, "config and genesis");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_old_node_that_dies_while_it_is_tested_again_is_started_again() -> Result<()> {
+    on_host("undead", async |host| {
+        let old = std::fs::read(host.home.genesis())?;
+        let image = host.load(&kit::new_version().with(Defect::CrashAfterBlocks(1))).await?;
+        let release = kit::release_of(host, &image, "v2.4.5", None);
+        let context = kit::upgrade(42, &release, None);
+        let context = kit::changed(&context, |plan| plan.health.hold_ms = 1_500);
+        let (runner, journal) = host.runner(kit::undisturbed())?;
+        let engine = Engine::new(kit::SOCKET, kit::PATIENCE);
+        let kill_once_it_is_back = async {
+            let mut pace = tokio::time::interval(Duration::from_millis(50));
+            while journal.fold(&context.id).undoing.is_none() {
+                pace.tick().await;
+            }
+            while !engine.inspect(&host.first).await?.is_some_and(|node| node.state.running) {
+                pace.tick().await;
+            }
+            engine.signal(&host.first, "SIGKILL").await?;
+            anyhow::Ok(())
+        };
+        let (end, killed) = tokio::join!(kit::drive(&runner, &context), kill_once_it_is_back);
+        killed?;
+        ensure!(end? == End::Final(Final::RolledBack));
+        ensure!(journal.fold(&context.id).kept == 1, "{:?}", journal.fold(&context.id).kept);
+        host.is_the_old_node(&old).await
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_second_user_of_the_data_is_refused() -> Result<()> {
+    on_host("shared", async |host| {
+        let image = host.load(&kit::new_version()).await?;
+        let second = format!("{}-second", host.run);
+        let container = muster_tests::node::host::Container {
+            name: &second,
+            image: &image.tag,
+            home: &host.home,
+            network: (&host.network, host.network.address(20)),
+            run: &host.run,
+            env: Vec::new(),
+        };
+        container.create(&host.docker).await?;
+        let release = kit::release_of(host, &image, "v2.4.5", None);
+        let context = kit::upgrade(42, &release, None);
+        let (runner, journal) = host.runner(kit::undisturbed())?;
+        ensure!(kit::drive(&runner, &context).await? == End::Final(Final::RolledBack));
+        let code = kit::receipts(&journal)?.into_iter().find_map(|one| match one.event {
+            Event::Failed { code, .. } => Some(code),
+            _ => None,
+        });
+        ensure!(code.as_deref() == Some("E303"), "{code:?}");
+        ensure!(host.inspect(&host.run).await?["State"]["Running"] == true);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_nodes_key_is_in_nothing_that_is_written() -> Result<()> {
+    on_host("secret", async |host| {
+        let key = muster_tests::node::key::test_key(0);
+        ensure!(std::fs::read_to_string(host.home.config())?.contains(&key), "it is planted");
+        let image = host.load(&kit::new_version().with(Defect::CrashAfterBlocks(1))).await?;
+        let release = kit::release_of(host, &image, "v2.4.5", None);
+        let (runner, journal) = host.runner(kit::undisturbed())?;
+        let context = kit::upgrade(42, &release, None);
+        ensure!(kit::drive(&runner, &context).await? == End::Final(Final::RolledBack));
+        drop((runner, journal));
+        for file in std::fs::read_dir(host.data())? {
+            let path = file?.path();
+            let bytes = std::fs::read(&path)?;
+            let found = bytes.windows(key.len()).any(|window| window == key.as_bytes());
+            ensure!(!found, "the key is in {}", path.display());
+        }
         Ok(())
     })
     .await
