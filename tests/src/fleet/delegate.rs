@@ -67,16 +67,35 @@ impl Delegate {
     ///
     /// # Errors
     /// When the program fails.
-    pub async fn init(&self, network: &str, officers: &Officers, boards: &[Address]) -> Result<Node> {
+    pub async fn init(
+        &self,
+        network: &str,
+        officers: &Officers,
+        boards: &[Address],
+    ) -> Result<Node> {
         let (root, digest) = officers.first_root();
         let root_file = self.dir.join("pinned.root.json");
         std::fs::write(&root_file, root)?;
         let mut args: Vec<String> = [
-            "init", "--network", network, "--name", &self.name, "--container", &self.container,
-            "--root", &root_file.display().to_string(), "--root-sha256", digest.hex(),
-            "--docker", &format!("unix://{}", self.proxy.socket().display()),
-            "--operator", self.home.operator(), "--endpoint", &self.endpoint.to_string(),
-            "--contact", &format!("{} on call", self.name),
+            "init",
+            "--network",
+            network,
+            "--name",
+            &self.name,
+            "--container",
+            &self.container,
+            "--root",
+            &root_file.display().to_string(),
+            "--root-sha256",
+            digest.hex(),
+            "--docker",
+            &format!("unix://{}", self.proxy.socket().display()),
+            "--operator",
+            self.home.operator(),
+            "--endpoint",
+            &self.endpoint.to_string(),
+            "--contact",
+            &format!("{} on call", self.name),
         ]
         .map(str::to_owned)
         .into();

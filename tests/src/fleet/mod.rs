@@ -1,5 +1,359 @@
 //! A whole fleet on this machine: referee, nodes in containers, agents and controller as
 //! processes of their own. Used by the tests, the demo and the benchmark.
 
+pub mod board;
+pub mod delegate;
 pub mod observer;
+pub mod officers;
 pub mod process;
+pub mod script;
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use bollard::Docker;
+use jiff::Timestamp;
+use muster_proto::documents::release::{ConfigChange, GenesisChange, Image, Priority, Release};
+use muster_proto::documents::roster::{Consensus, Role};
+use muster_proto::documents::{Digest, Roster};
+use tempfile::TempDir;
+
+use self::board::Board;
+use self::delegate::Delegate;
+use self::observer::Observer;
+use self::officers::Officers;
+use self::process::binary;
+use crate::image;
+use crate::node::behaviour::Behaviour;
+use crate::node::host::{Container, Home, Network, Place, Spec};
+use crate::referee::{Referee, Setup};
+
+/// The network of every test fleet.
+pub const NETWORK: &str = "testnet";
+/// The version that every fleet begins with.
+pub const OLD: &str = "v2.4.3";
+/// Nothing in a fleet takes longer than this when it works.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a fleet is made of.
+#[derive(Debug, Clone)]
+pub struct Make {
+    /// How many delegates.
+    pub size: u8,
+    /// What the first version does; also the fleet's scale of time.
+    pub behaviour: Behaviour,
+    /// Delegates that have no agent yet (by index); they are in no roster.
+    pub boards: u8,
+}
+
+impl Make {
+    /// `size` delegates whose blocks come every quarter of a second.
+    pub fn quick(size: u8) -> Self {
+        let behaviour = Behaviour::version(OLD).scaled(10.0).starting_in(100);
+        Self { size, behaviour, boards: 1 }
+    }
+
+    /// `size` delegates in the time of the beat: a block every second.
+    pub fn on_the_beat(size: u8) -> Self {
+        let behaviour = Behaviour::version(OLD).scaled(2.5).starting_in(100);
+        Self { size, behaviour, boards: 1 }
+    }
+}
+
+/// A running fleet. Call [`Fleet::end`] when done: it looks at the observer's verdict.
+pub struct Fleet {
+    /// Label of everything it made.
+    pub run: String,
+    /// The Engine.
+    pub docker: Docker,
+    /// Watches for two nodes with one key.
+    pub observer: Observer,
+    /// Holds the chain.
+    pub referee: Referee,
+    /// The boards; the first one publishes.
+    pub boards: Vec<Board>,
+    /// Those who sign.
+    pub officers: Officers,
+    /// The hosts, in the roster's order.
+    pub delegates: Vec<Delegate>,
+    /// What the first version does.
+    pub behaviour: Behaviour,
+    folder: TempDir,
+}
+
+/// Tells fleets of one process apart.
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+impl Fleet {
+    /// Everything up: nodes at the tip, a signed roster, every agent attached.
+    ///
+    /// # Errors
+    /// When any part does not come up; what was made is cleaned up.
+    pub async fn up(make: Make) -> Result<Self> {
+        let mut fleet = Self::founded(make).await?;
+        let ready = fleet.enrol().await;
+        match ready {
+            Ok(()) => Ok(fleet),
+            Err(error) => {
+                let logs = fleet.logs();
+                fleet.clean().await;
+                Err(error.context(logs))
+            }
+        }
+    }
+
+    /// Nodes, boards and officers; no agent yet.
+    async fn founded(make: Make) -> Result<Self> {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let run = format!("m{}-{number}", std::process::id());
+        let docker = image::engine().await.context("no Engine")?;
+        let folder = tempfile::tempdir()?;
+        let observer = Observer::start(docker.clone(), &run).await?;
+        let nodes = nodes(&docker, &run, folder.path(), &make).await;
+        let (referee, delegates) = match nodes {
+            Ok(nodes) => nodes,
+            Err(error) => {
+                let _ = image::clean_up(&docker, &run).await;
+                return Err(error);
+            }
+        };
+        let mut boards = Vec::new();
+        for index in 0..make.boards {
+            boards.push(Board::init(&folder.path().join(format!("board-{index}")), NETWORK).await?);
+        }
+        let officers = Officers::new(NETWORK, boards[0].publishers)?;
+        let behaviour = make.behaviour;
+        Ok(Self { run, docker, observer, referee, boards, officers, delegates, behaviour, folder })
+    }
+
+    async fn enrol(&mut self) -> Result<()> {
+        for board in &mut self.boards {
+            board.found(&self.officers).await?;
+        }
+        let address = self.boards[0].address.clone();
+        self.officers.attach(&address).await?;
+        self.officers.publish_keys().await?;
+        let addresses: Vec<_> = self.boards.iter().map(|board| board.address.clone()).collect();
+        let mut nodes = Vec::new();
+        for delegate in &self.delegates {
+            nodes.push(delegate.init(NETWORK, &self.officers, &addresses).await?);
+        }
+        nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        let roster = Roster {
+            muster: "roster/v1".into(),
+            network: NETWORK.into(),
+            version: 1,
+            issued: seconds(),
+            consensus: Consensus { active: u32::try_from(self.delegates.len())? },
+            nodes,
+        };
+        self.officers.publish_roster(&roster).await?;
+        for delegate in &mut self.delegates {
+            delegate.start()?;
+        }
+        let all = self.delegates.len();
+        self.until("every agent sends beacons", |view| view.beacons() == all).await
+    }
+
+    /// Waits until what an officer sees of the board satisfies `wanted`.
+    ///
+    /// # Errors
+    /// When it does not within [`PATIENCE`], with the logs.
+    pub async fn until(
+        &mut self,
+        what: &str,
+        wanted: impl Fn(&script::Seen) -> bool,
+    ) -> Result<()> {
+        let waited = script::until(&mut self.officers, wanted).await;
+        waited.with_context(|| format!("never: {what}\n{}", self.logs()))
+    }
+
+    /// Loads an image of `behaviour` and signs it as a release from every other version.
+    ///
+    /// # Errors
+    /// When the Engine or the board refuses.
+    pub async fn release(&mut self, behaviour: &Behaviour) -> Result<Release> {
+        let release = self.unsigned_release(behaviour).await?;
+        self.officers.publish_release(&release, None).await?;
+        Ok(release)
+    }
+
+    /// The same without signing it.
+    ///
+    /// # Errors
+    /// When the Engine refuses.
+    pub async fn unsigned_release(&self, behaviour: &Behaviour) -> Result<Release> {
+        let image = load(&self.docker, behaviour, &self.run).await?;
+        let (repository, _) = image.tag.rsplit_once(':').context("a tag")?;
+        let digest: Digest = image.id.parse()?;
+        let entry = Image { repository: repository.into(), config: digest, manifest: None };
+        Ok(Release {
+            muster: "release/v1".into(),
+            version: behaviour.version.clone(),
+            issued: seconds(),
+            images: [("linux/amd64".into(), entry)].into(),
+            from: vec![OLD.into(), "v2.4.4".into()],
+            compatible: true,
+            activation_height: None,
+            roles: [(Role::ConsensusDelegate, Priority::Must)].into(),
+            config: ConfigChange::Unchanged,
+            genesis: GenesisChange::Unchanged,
+        })
+    }
+
+    /// The delegate of that name.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn delegate(&mut self, name: &str) -> &mut Delegate {
+        let found = self.delegates.iter_mut().find(|delegate| delegate.name == name);
+        found.unwrap_or_else(|| panic!("no delegate {name}"))
+    }
+
+    /// What the Engine says of a delegate's container now: image id and whether it runs.
+    ///
+    /// # Errors
+    /// When there is no container of that name.
+    pub async fn container(&self, name: &str) -> Result<(String, bool)> {
+        let delegate = self.delegates.iter().find(|delegate| delegate.name == name);
+        let container = &delegate.with_context(|| format!("no delegate {name}"))?.container;
+        let found = self.docker.inspect_container(container, None).await?;
+        let running = found.state.and_then(|state| state.running).unwrap_or_default();
+        Ok((found.image.unwrap_or_default(), running))
+    }
+
+    /// The last lines that every program wrote.
+    pub fn logs(&self) -> String {
+        let mut text = String::new();
+        for delegate in &self.delegates {
+            text.push_str(&tail(&delegate.name, &delegate.log()));
+        }
+        for board in &self.boards {
+            text.push_str(&tail("controller", &board.output()));
+        }
+        text
+    }
+
+    /// Ends the fleet, removes what it made, and fails when two nodes ever ran with one key or
+    /// an agent touched somebody else's container.
+    ///
+    /// # Errors
+    /// The verdict.
+    pub async fn end(self) -> Result<()> {
+        let verdict = self.observer.verdict();
+        let equivocations = self.referee.report(0).equivocations;
+        let strangers = self.strangers();
+        self.clean().await;
+        verdict?;
+        ensure!(equivocations.is_empty(), "two connections with one key: {equivocations:?}");
+        ensure!(strangers.is_empty(), "an agent touched another's container: {strangers:?}");
+        Ok(())
+    }
+
+    /// Mutating calls that name no container, image or network of the agent's own.
+    fn strangers(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        for delegate in &self.delegates {
+            let others = self.delegates.iter().filter(|other| other.name != delegate.name);
+            let names: Vec<_> = others.map(|other| format!("/{}", other.container)).collect();
+            for call in delegate.proxy.calls() {
+                let path = call.path.split('?').next().unwrap_or_default().to_owned() + "/";
+                if names.iter().any(|name| path.contains(&format!("{name}/"))) {
+                    found.push(format!("{}: {} {}", delegate.name, call.method, call.path));
+                }
+            }
+        }
+        found
+    }
+
+    async fn clean(mut self) {
+        for delegate in &mut self.delegates {
+            let _ = delegate.kill().await;
+        }
+        let _ = image::clean_up(&self.docker, &self.run).await;
+        drop(self.folder);
+    }
+}
+
+async fn nodes(
+    docker: &Docker,
+    run: &str,
+    folder: &Path,
+    make: &Make,
+) -> Result<(Referee, Vec<Delegate>)> {
+    let image = load(docker, &make.behaviour, run).await?;
+    let network = Network::create(docker, run, run).await?;
+    let mut specs: Vec<Spec> = (0..make.size)
+        .map(|index| Spec {
+            sync: format!("{}ms", (30_000.0 / make.behaviour.scale) as u64),
+            ..Spec::new(u64::from(index), network.address(10 + index), vec![])
+        })
+        .collect();
+    let referee = Referee::start(Setup {
+        seats: specs.iter().map(Spec::address).collect(),
+        timing: make.behaviour.timing(),
+        p2p: (network.gateway(), 4_689).into(),
+        api: (Ipv4Addr::LOCALHOST, 0).into(),
+    })
+    .await
+    .context("the referee cannot listen")?;
+    let mut delegates = Vec::new();
+    for (index, spec) in specs.iter_mut().enumerate() {
+        spec.bootstrap = vec![referee.p2p().to_string()];
+        let name = format!("robot-{}", index + 1);
+        let host = folder.join(&name);
+        let home = Home::lay_out(host.join("iotex-var"), spec, Place::Container)?;
+        let container = format!("{run}-{name}");
+        let address = spec.external_host;
+        Container {
+            name: &container,
+            image: &image.id,
+            home: &home,
+            network: (&network, address),
+            run,
+            env: vec![],
+        }
+        .run(docker)
+        .await?;
+        let endpoint = (address, 8_080).into();
+        delegates.push(Delegate::new(&name, &container, home, endpoint, &host.join("agent"))?);
+    }
+    let tip = referee.client().until(0, PATIENCE, |r| r.height >= 2 && r.all_at_tip()).await;
+    tip.context("the nodes never reached the tip")?;
+    Ok((referee, delegates))
+}
+
+async fn load(docker: &Docker, behaviour: &Behaviour, run: &str) -> Result<image::Image> {
+    let tag = format!("{run}/iotex-core:{}", behaviour.version);
+    Ok(image::build_as(docker, &binary("iotex-server")?, behaviour, run, &tag).await?)
+}
+
+/// Documents carry whole seconds.
+fn seconds() -> Timestamp {
+    Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default()
+}
+
+fn tail(name: &str, output: &str) -> String {
+    const LINES: usize = 25;
+    let lines: Vec<_> = output.lines().collect();
+    let last = lines[lines.len().saturating_sub(LINES)..].join("\n");
+    format!("---- {name}\n{last}\n")
+}
+
+/// Fails when a `Result` that should be a refusal is none, or lacks the code.
+///
+/// # Errors
+/// Says what came instead.
+pub fn expect_refusal<T: std::fmt::Debug>(result: Result<T>, code: &str) -> Result<()> {
+    match result {
+        Ok(taken) => bail!("taken instead of refused with {code}: {taken:?}"),
+        Err(error) => {
+            let text = format!("{error:#}");
+            ensure!(text.contains(code), "expected {code}, refused with: {text}");
+            Ok(())
+        }
+    }
+}

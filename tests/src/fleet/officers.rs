@@ -84,7 +84,7 @@ impl Officers {
     /// When the board cannot be reached or refuses.
     pub async fn attach(&mut self, board: &Address) -> Result<()> {
         let identity = Identity::from_key(&self.desk_key)?;
-        let channel = tls::connect(&board.addr, &identity, board.pin.clone()).await?;
+        let channel = tls::connect(&board.addr, &identity, &board.pin).await?;
         let desk = DeskClient::new(channel)
             .max_decoding_message_size(limits::MESSAGE_BYTES)
             .max_encoding_message_size(limits::MESSAGE_BYTES);
@@ -179,7 +179,10 @@ impl Officers {
             self.keys[..signers].iter().map(|key| checked.sign(key)).collect::<Result<_, _>>()?;
         let merged = checked.merge(&signatures)?;
         let missing = merged.missing();
-        Ok(merged.publication().with_context(|| format!("signatures missing: {missing:?}"))?.clone())
+        Ok(merged
+            .publication()
+            .with_context(|| format!("signatures missing: {missing:?}"))?
+            .clone())
     }
 
     /// Hands in anything, also what should be refused.
@@ -197,6 +200,14 @@ impl Officers {
         let reply = self.hand_in(publication).await?;
         self.refresh().await?;
         Ok(reply)
+    }
+
+    /// The desk they are attached to.
+    ///
+    /// # Errors
+    /// Before [`Officers::attach`].
+    pub fn desk(&mut self) -> Result<&mut DeskClient<Channel>> {
+        self.desk.as_mut().context("not attached to a board")
     }
 
     /// Takes the newest board.
