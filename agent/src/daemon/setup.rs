@@ -43,13 +43,13 @@ pub enum StartError {
     #[error(transparent)]
     Trust(#[from] StateError),
     /// There is none: `init` has not run, or somebody removed it.
-    #[error("A013: {} is missing; nothing runs without a pinned root. Run `muster-agent init`", .0.display())]
+    #[error("E513: {} is missing; nothing runs without a pinned root. Run `muster-agent init`", .0.display())]
     NoTrust(std::path::PathBuf),
     /// The journal, or another agent that holds it.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The control socket.
-    #[error("A046: cannot listen on {}", path.display())]
+    #[error("E546: cannot listen on {}", path.display())]
     Socket {
         /// Where.
         path: std::path::PathBuf,
