@@ -77,7 +77,8 @@ impl Keeper {
     }
 
     fn quarantine(&self, node: &NodeName, out: &mut Outcome) {
-        let Some((first, second)) = self.book.quarantined().get(node) else { return };
+        let found = self.book.quarantined().find(|(name, _)| *name == node);
+        let Some((first, second)) = found.map(|(_, it)| (&it.first, &it.second)) else { return };
         let Some(key) = self.key_of(node) else { return };
         let (node, first, second) = (node.clone(), first.clone(), second.clone());
         let (name, one, other) = (node.to_string(), first.clone(), second.clone());
