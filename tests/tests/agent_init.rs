@@ -35,7 +35,8 @@ impl Host {
     async fn init(&self, sha256: &Digest) -> Result<Said> {
         let pin = format!("127.0.0.1:7443={}", Digest::of(b"board").hex());
         let operator = "io1mflp9m6hcgm2qcghchsdqj3z3eccrnekx9p0ms";
-        let rest = ["--contact", "ops@example", "--endpoint", "10.0.0.1:8080", "--operator", operator];
+        let rest =
+            ["--contact", "ops@example", "--endpoint", "10.0.0.1:8080", "--operator", operator];
         let mut args = vec!["--network", NETWORK, "--name", "node-1", "--root", "1.root.json"];
         args.extend(["--root-sha256", sha256.hex(), "--controller", &pin]);
         args.extend(rest);
@@ -210,7 +211,9 @@ async fn status_without_a_daemon_tells_what_the_files_know() -> Result<()> {
 #[tokio::test]
 async fn a_wrong_question_ends_with_code_2() -> Result<()> {
     let host = Host::new();
-    for (command, args) in [("approve", ["hotfix/0"].as_slice()), ("decline", &["42"]), ("dance", &[])] {
+    for (command, args) in
+        [("approve", ["hotfix/0"].as_slice()), ("decline", &["42"]), ("dance", &[])]
+    {
         assert_eq!(host.run(command, args).await?.code, 2, "{command} {args:?}");
     }
     // No terminal, no --yes: nobody can be asked. Without a daemon that shows first.

@@ -1,10 +1,11 @@
 //! The one task that touches the node: asks the rule, does what it says, asks again.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use muster_proto::documents::PlanId;
-use muster_proto::rule::{Decision, Reason, Stage};
+use muster_proto::rule::{Decision, Reason, Stage, Step};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
@@ -95,6 +96,7 @@ impl Hands {
         };
         let decision = self.core.lock().judge(id, &observed);
         match decision {
+            Decision::Do(Step::Prepare) => self.prepare(&context).await,
             Decision::Do(step) => {
                 let ran = self.runner.run(&step, &context).await?;
                 Ok(self.ran(id, ran))
@@ -109,6 +111,23 @@ impl Hands {
                 Ok(Went::Nowhere)
             }
             Decision::Stuck(_) => Ok(Went::Nowhere),
+        }
+    }
+
+    /// To pull an image takes minutes: it is dropped, as a crash would drop it, when another plan
+    /// calls (a promise that is missing holds up everybody) or the agent ends.
+    async fn prepare(&mut self, context: &PlanContext) -> Result<Went, StepError> {
+        let runner = self.runner.clone();
+        let mut work = pin!(runner.run(&Step::Prepare, context));
+        loop {
+            tokio::select! {
+                ran = &mut work => return ran.map(|ran| self.ran(&context.id, ran)),
+                () = self.changed.notified() => {}
+                _ = self.draining.changed() => {}
+            }
+            if *self.draining.borrow() || self.core.lock().another_calls(&context.id) {
+                return Ok(Went::On);
+            }
         }
     }
 

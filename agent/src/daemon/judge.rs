@@ -89,6 +89,15 @@ impl Core {
         decide(&documents, self.book.evidence(), &me, now)
     }
 
+    /// Another plan has something to do here that takes no time.
+    pub(super) fn another_calls(&self, id: &PlanId) -> bool {
+        let calls = |other: &PlanId| {
+            let decision = self.ask(other, &self.folded(other));
+            matches!(decision, Decision::Do(step) if step != Step::Prepare)
+        };
+        self.turns().iter().any(|other| other != id && calls(other))
+    }
+
     /// Asked after the beat: the same rule over the newest evidence (rule 11).
     fn again(&mut self, id: &PlanId) -> Result<Permit, Reason> {
         if self.draining {

@@ -1,0 +1,3 @@
+//! Agents as processes of their own, and what a test asks them.
+
+pub(crate) mod host;
