@@ -2,6 +2,7 @@
 
 pub mod audience;
 pub mod board;
+pub mod cli;
 pub mod config;
 pub mod desk;
 pub mod init;
@@ -11,3 +12,4 @@ pub mod publisher;
 pub mod report;
 pub mod serve;
 pub mod store;
+pub mod view;

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use muster_tests::fleet::process;
 use muster_tests::node::behaviour::Behaviour;
 use muster_tests::node::fleet::Fleet;
 use muster_tests::node::host::{Home, Place, Spec};
 use muster_tests::node::process::{Process, loopback};
+use muster_tests::referee::client::Client;
 use muster_tests::referee::report::Report;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,12 +25,14 @@ fn passed(intervals: u64, mark: u64) -> impl Fn(&Report) -> bool {
 /// `enough` of `size` advance, one fewer halts, and one more cures it.
 async fn quorum(number: u8, size: u8, enough: usize, scale: f64) -> Result<()> {
     let mut fleet = Fleet::start(number, size, &at_scale(scale), "30s", PATIENCE).await?;
-    fleet.delegates[enough..].iter_mut().for_each(|d| d.kill());
+    for delegate in &mut fleet.delegates[enough..] {
+        delegate.kill().await?;
+    }
     fleet.until(0, PATIENCE, |r| r.online() == enough).await?;
     let height = fleet.referee.client().height().await?;
     fleet.until(0, PATIENCE, |r| r.height >= height + 3).await?;
 
-    fleet.delegates[enough - 1].kill();
+    fleet.delegates[enough - 1].kill().await?;
     fleet.until(0, PATIENCE, |r| r.online() == enough - 1).await?;
     // A block that was locked before still commits.
     let mark = fleet.mark();
@@ -62,7 +66,7 @@ async fn seventeen_of_24_advance_and_sixteen_halt() -> Result<()> {
 async fn who_missed_a_block_is_ready_and_behind_until_its_tick_and_then_jumps() -> Result<()> {
     let mut fleet = Fleet::start(3, 4, &at_scale(10.0), "30s", PATIENCE).await?;
     let away = fleet.mark();
-    fleet.delegates[3].kill();
+    fleet.delegates[3].kill().await?;
     fleet.until(away, PATIENCE, |r| r.blocks.len() >= 3).await?;
     fleet.delegates[3].start()?;
     let address = fleet.delegates[3].address().to_owned();
@@ -98,13 +102,13 @@ async fn metric(node: &Process, name: &str) -> Option<u64> {
 #[tokio::test]
 async fn on_the_beat_a_node_leaves_with_its_block_and_comes_back_at_the_tip() -> Result<()> {
     let mut fleet = Fleet::start(4, 4, &at_scale(2.5), "30s", PATIENCE).await?;
-    fleet.phase(0.75).await?;
+    fleet.phase(0.62).await?;
     let mark = fleet.mark();
     let delegate = &mut fleet.delegates[1];
     let node = delegate.node()?;
     let asked = Instant::now();
     node.signal("TERM").await?;
-    node.until(Duration::from_millis(200), async |n| n.status("/readiness").await == 503).await?;
+    node.until(PATIENCE, async |n| n.status("/readiness").await == 503).await?;
     assert_eq!(node.exit(PATIENCE).await?.code(), Some(0));
     assert!(asked.elapsed() < Duration::from_millis(800), "it leaves at the round's end");
     let log = node.output();
@@ -125,13 +129,14 @@ async fn on_the_beat_a_node_leaves_with_its_block_and_comes_back_at_the_tip() ->
 async fn data_opens_again_after_a_kill_and_grpc_tells_the_same_blocks_as_others() -> Result<()> {
     let mut fleet = Fleet::start(5, 4, &at_scale(10.0), "5s", PATIENCE).await?;
     for n in 0..4 {
-        fleet.delegates[n].kill();
+        fleet.delegates[n].kill().await?;
         fleet.delegates[n].start()?;
         let address = fleet.delegates[n].address().to_owned();
         fleet.until(0, PATIENCE, |r| r.seat(&address).is_some_and(|s| s.at_tip)).await?;
     }
-    let report = fleet.referee.client().report(0).await?;
+    let report = fleet.until(0, PATIENCE, |r| r.height >= 8 && r.all_at_tip()).await?;
     assert!(report.joins.iter().all(|j| j.missed() < 4), "nobody began anew");
+    assert!(report.equivocations.is_empty(), "a kill closes the connection");
     let mut told = Vec::new();
     for delegate in &fleet.delegates {
         told.push(blocks(delegate.spec.external_host).await?);
@@ -182,5 +187,27 @@ async fn a_fleet_that_was_stopped_as_a_whole_starts_again_together() -> Result<(
         delegate.start()?;
     }
     fleet.until(mark, PATIENCE, |r| r.height > halted + 1 && r.all_at_tip()).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_referee_runs_as_a_program_too() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let ip = loopback(8, 1);
+    let mut spec = Spec::new(1, ip, vec![]);
+    let mut command = tokio::process::Command::new(process::binary("referee")?);
+    let listen = format!("{}:4689", loopback(8, 250));
+    command.args(["--listen", &listen, "--api", "127.0.0.1:0", "--scale", "10"]);
+    command.args(["--seats", &spec.address()]);
+    let mut referee = process::Process::start("referee", command, &folder.path().join("referee"))?;
+    referee.says("questions", PATIENCE).await?;
+    let said = referee.output();
+    let api = said.split_whitespace().last().context("no address")?.parse()?;
+
+    spec.bootstrap = vec![listen];
+    let home = Home::lay_out(folder.path().join("node"), &spec, Place::Process(ip))?;
+    let _node = Process::start(&home, &at_scale(10.0), ip)?;
+    let report = Client::new(api).until(0, PATIENCE, |r| r.height >= 3).await?;
+    assert_eq!(report.seats[0].address, spec.address());
     Ok(())
 }

@@ -3,16 +3,21 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use bollard::query_parameters::{StopContainerOptionsBuilder, WaitContainerOptions};
+use bollard::errors::Error;
+use bollard::query_parameters::{
+    KillContainerOptionsBuilder, StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
+};
 use futures::StreamExt as _;
 use muster_tests::fleet::process::binary;
 use muster_tests::image;
 use muster_tests::node::behaviour::Behaviour;
 use muster_tests::node::host::{Container, Home, Network, Place, Spec};
 use muster_tests::node::{http, process};
+use muster_tests::referee::report::Report;
 use muster_tests::referee::{Referee, Setup};
 
 const PATIENCE: Duration = Duration::from_secs(20);
+const POLL: Duration = Duration::from_millis(50);
 
 #[tokio::test]
 async fn a_container_runs_under_the_real_command_line_and_stops_by_sigterm() -> Result<()> {
@@ -28,6 +33,9 @@ async fn one_container(docker: &bollard::Docker, run: &str) -> Result<()> {
     let tag = format!("iotex/iotex-core:{run}");
     let image = image::build_as(docker, &binary("iotex-server")?, &behaviour, run, &tag).await?;
     let network = Network::create(docker, run, run).await?;
+    // Begins at the same subnet, which is taken now.
+    let beside = Network::create(docker, &format!("{run}-beside"), run).await?;
+    assert_ne!(beside.gateway(), network.gateway());
     let (own, gateway) = (network.address(10), network.gateway());
     let mut spec = Spec::new(0, own, Vec::new());
     let referee = Referee::start(Setup {
@@ -40,16 +48,15 @@ async fn one_container(docker: &bollard::Docker, run: &str) -> Result<()> {
     spec.bootstrap = vec![referee.p2p().to_string()];
     let folder = tempfile::tempdir()?;
     let home = Home::lay_out(folder.path(), &spec, Place::Container)?;
-    let id = Container {
+    let container = Container {
         name: run,
         image: &image.tag,
         home: &home,
         network: (&network, own),
         run,
         env: Vec::new(),
-    }
-    .run(docker)
-    .await?;
+    };
+    let id = container.run(docker).await?;
     referee.client().until(0, PATIENCE, |r| r.height >= 3).await.context("no blocks")?;
 
     let seen = docker.inspect_container(&id, None).await?;
@@ -62,10 +69,37 @@ async fn one_container(docker: &bollard::Docker, run: &str) -> Result<()> {
     assert!(process::height((own, 14_014).into()).await >= Some(3));
     assert!(std::fs::read_to_string(home.log().join("s.log"))?.contains("Server is ready."));
 
-    let waits = docker.wait_container(&id, None::<WaitContainerOptions>);
+    let second = format!("{run}-second");
+    let other = network.address(11);
+    let later = Container { name: &second, network: (&network, other), ..container };
+    let later = later.run(docker).await?;
+    let (probe, mut pace) = ((other, 8_080).into(), tokio::time::interval(POLL));
+    while http::get(probe, "/liveness").await.is_err() {
+        pace.tick().await;
+    }
+    assert_eq!(http::get(probe, "/readiness").await?.0, 503, "the data is locked");
+
+    let kill = KillContainerOptionsBuilder::new().signal("KILL").build();
+    docker.kill_container(&id, Some(kill)).await?;
+    assert_eq!(end(docker, &id).await?, 137);
+    let taken = |r: &Report| r.joins.len() == 2 && r.all_at_tip();
+    referee.client().until(0, PATIENCE, taken).await.context("the lock is not free")?;
+    assert!(referee.report(0).equivocations.is_empty());
+
     let patience = StopContainerOptionsBuilder::new().t(20).build();
-    docker.stop_container(&id, Some(patience)).await?;
-    let ended = std::pin::pin!(waits).next().await.context("no end")??;
-    assert_eq!(ended.status_code, 0);
+    docker.stop_container(&later, Some(patience)).await?;
+    assert_eq!(end(docker, &later).await?, 0);
     Ok(())
+}
+
+/// The exit code, once there is one.
+async fn end(docker: &bollard::Docker, id: &str) -> Result<i64> {
+    let options = WaitContainerOptionsBuilder::new().condition("not-running").build();
+    let ended = std::pin::pin!(docker.wait_container(id, Some(options))).next().await;
+    match ended.context("no end")? {
+        Ok(ended) => Ok(ended.status_code),
+        // The client takes a code other than 0 for an error.
+        Err(Error::DockerContainerWaitError { code, .. }) => Ok(code),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -133,6 +133,12 @@ impl Chain {
         Some(Head { counter: self.links.len() as u64, hash: newest.hash.clone() })
     }
 
+    /// The digest of link `counter`, counted from 1.
+    pub fn hash(&self, counter: u64) -> Option<&Digest> {
+        let at = usize::try_from(counter.checked_sub(1)?).ok()?;
+        self.links.get(at).map(|link| &link.hash)
+    }
+
     /// All receipts, oldest first.
     pub fn receipts(&self) -> impl DoubleEndedIterator<Item = &Receipt> {
         self.links.iter().map(|link| &link.receipt)
@@ -141,6 +147,11 @@ impl Chain {
     /// Whose chain it is.
     pub fn node(&self) -> &NodeName {
         &self.node
+    }
+
+    /// The network it belongs to.
+    pub fn network(&self) -> &str {
+        &self.network
     }
 
     /// The key that signs it.

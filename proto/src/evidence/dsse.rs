@@ -144,3 +144,12 @@ fn pre_authentication(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
     [head.as_bytes(), payload].concat()
 }
+
+#[cfg(test)]
+impl Envelope {
+    /// Signs bytes that no honest agent would.
+    pub(crate) fn raw<P: Payload>(payload: Vec<u8>, key: &ed25519_dalek::SigningKey) -> Self {
+        let signature = key.sign(&pre_authentication(P::TYPE, &payload)).to_bytes();
+        Self { payload, signature }
+    }
+}

@@ -7,9 +7,13 @@ pub mod beacon;
 pub mod book;
 pub mod chain;
 pub mod dsse;
+mod fold;
+pub mod proof;
 pub mod receipt;
 
 pub use beacon::Beacon;
-pub use chain::{Chain, ChainError, Head};
+pub use book::{Book, BookError};
+pub use chain::{Added, Chain, ChainError, Head};
 pub use dsse::{Envelope, EnvelopeError};
+pub use proof::Proof;
 pub use receipt::{Event, Receipt};

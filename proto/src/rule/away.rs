@@ -73,6 +73,12 @@ impl Away {
     pub fn takes_nothing(self) -> bool {
         matches!(self, Away::NotRunning | Away::Behind(_) | Away::Paused | Away::StandingBy)
     }
+
+    /// After its own `done` this is a failure of the plan, for as long as it lasts (rule 7). Silence
+    /// is none: it may be the agent's or the network's. Standing by is what a spare is for.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Away::NotRunning | Away::Behind(_) | Away::Paused)
+    }
 }
 
 /// What is the same for all members at one moment: the median height of fresh beacons.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 
-use super::decision::Final;
+pub use super::decision::Final;
 use crate::documents::{NodeName, Plan, PlanId, Roster};
 use crate::evidence::{Beacon, Head};
 

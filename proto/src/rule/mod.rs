@@ -39,3 +39,6 @@ pub use outside::from_outside;
 pub use permission::permission;
 pub use progress::{PlanProgress, progress};
 pub use reason::{Reason, Why};
+
+#[cfg(test)]
+mod tests;

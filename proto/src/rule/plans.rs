@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::away::Away;
 use super::decision::Final;
 use super::facts::{Documents, Evidence, PlanFacts};
 use super::reason::Reason;
@@ -45,7 +46,7 @@ pub fn failures(sight: &Sight<'_>) -> u32 {
     let failed = sight.rows.iter().filter(|row| {
         let Some(plan) = row.plan else { return false };
         let done = plan.outcome.is_some_and(|(outcome, _)| outcome == Final::Done);
-        let bad = || done && stays_up && sight.away(row).is_some();
+        let bad = || done && stays_up && sight.away(row).is_some_and(Away::is_failure);
         has_failed(plan) || bad()
     });
     failed.count() as u32

@@ -9,6 +9,9 @@ pub const MESSAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Largest receipt or beacon, in bytes. `began` names one head per node.
 pub const EVIDENCE_BYTES: usize = 64 * 1024;
 
+/// Longest chain of receipts under one key: ten thousand plans of ten receipts each.
+pub const RECEIPTS_PER_NODE: usize = 100_000;
+
 /// HTTP/2 streams per connection.
 pub const STREAMS_PER_CONNECTION: u32 = 8;
 

@@ -56,9 +56,15 @@ impl Delegate {
         self.node.as_mut().context("this delegate's node is down")
     }
 
-    /// SIGKILL.
-    pub fn kill(&mut self) {
-        self.node = None;
+    /// SIGKILL, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When the process cannot be waited for.
+    pub async fn kill(&mut self) -> Result<()> {
+        match self.node.take() {
+            Some(mut node) => node.kill().await,
+            None => Ok(()),
+        }
     }
 
     /// Its operator address.

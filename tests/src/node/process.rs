@@ -95,6 +95,14 @@ impl Process {
         self.inner.terminate(deadline).await
     }
 
+    /// SIGKILL, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When the process cannot be waited for.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.inner.kill().await
+    }
+
     /// Whether it runs.
     pub fn runs(&mut self) -> bool {
         self.inner.runs()

@@ -71,7 +71,7 @@ mod tests {
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"height\":2,\"ha").unwrap();
         let (mut store, blocks) = Store::open(&path).await.unwrap();
-        assert_eq!(blocks, [first.clone()]);
+        assert_eq!(blocks, std::slice::from_ref(&first));
         store.append(&second).unwrap();
         drop(store);
         let (_, blocks) = Store::open(&path).await.unwrap();
