@@ -192,7 +192,8 @@ async fn a_board_with_another_key_than_the_pinned_one_is_not_talked_to() -> Resu
     let other = (board.addr, Digest::of(b"another key"));
     let mut bob = Host::new(&world, "bob-1", 2, &[other]).await?;
     bob.start()?;
-    let wrong = |state: &BoardState| matches!(state, BoardState::Lost { why } if why.contains("N012"));
+    let wrong =
+        |state: &BoardState| matches!(state, BoardState::Lost { why } if why.contains("N012"));
     let status = bob.until(|status| wrong(&status.boards[0].state)).await?;
     assert_eq!(status.trust.timestamp, 0, "nothing was taken from it");
     Ok(())

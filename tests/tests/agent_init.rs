@@ -123,6 +123,18 @@ async fn another_root_than_the_named_one_is_refused_and_nothing_is_made() -> Res
 }
 
 #[tokio::test]
+async fn a_root_of_other_networks_is_refused_and_nothing_is_made() -> Result<()> {
+    let host = Host::new();
+    let pin = format!("127.0.0.1:7443={}", Digest::of(b"board").hex());
+    let mut args = vec!["--network", "mainnet", "--name", "node-1", "--root", "1.root.json"];
+    args.extend(["--root-sha256", host.sha256.hex(), "--controller", &pin]);
+    let said = host.run("init", &args).await?;
+    assert!(said.code == 3 && said.err.contains("T023"), "{}", said.err);
+    assert!(!host.agent().exists());
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_existing_agent_is_never_overwritten() -> Result<()> {
     let host = Host::new();
     host.init(&host.sha256).await?;
