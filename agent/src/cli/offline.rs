@@ -12,7 +12,7 @@ use crate::control::said;
 use crate::control::view::{BoardState, BoardView, Enrolled, LogLine, PlanView, Status};
 use crate::daemon::{StartError, report};
 use crate::enrol;
-use crate::journal::{JournalError, JournalView};
+use crate::journal::JournalView;
 use crate::policy::PolicyFile;
 
 /// `status` from the files.
@@ -112,15 +112,10 @@ fn some(text: &str, before: &str) -> String {
 
 /// None when the daemon never ran here.
 fn journal(paths: &Paths) -> Result<Option<JournalView>, Failure> {
-    match JournalView::open(paths.dir()) {
-        Ok(journal) => Ok(Some(journal)),
-        Err(JournalError::Files { source, .. })
-            if source.kind() == std::io::ErrorKind::NotFound =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(failed(&error)),
+    if !paths.journal().exists() {
+        return Ok(None);
     }
+    JournalView::open(paths.dir()).map(Some).map_err(|error| failed(&error))
 }
 
 fn failed(error: &(dyn std::error::Error + 'static)) -> Failure {
