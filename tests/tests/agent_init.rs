@@ -218,6 +218,9 @@ async fn status_without_a_daemon_tells_what_the_files_know() -> Result<()> {
     assert!(said.code == 5 && said.err.contains("E540"), "{}", said.err);
     let said = host.run("log", &[]).await?;
     assert_eq!((said.code, said.out.as_str()), (0, "nothing has happened here yet\n"));
+    std::fs::write(host.agent().join("journal.sqlite"), "no journal")?;
+    let said = host.run("status", &[]).await?;
+    assert!(said.code == 5 && said.out.contains("stuck        E101"), "{}{}", said.out, said.err);
     Ok(())
 }
 
