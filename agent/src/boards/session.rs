@@ -69,11 +69,12 @@ impl Session {
         due.into_iter().map(wrap).collect()
     }
 
-    /// The board said what it holds; returns the number of the question that this answers.
-    /// A board that holds more than the journal is sent nothing: the chain has forked.
+    /// The board said what it holds, asked or because of a gap; returns the number of the newest
+    /// question. What it lacks is sent again; one that holds more than the journal is sent
+    /// nothing: the chain has forked.
     pub(super) fn answered(&mut self, own: &OwnChain) -> u64 {
         self.waiting = false;
-        self.receipts = Some(self.receipts.unwrap_or(0).max(own.counter));
+        self.receipts = Some(own.counter);
         self.asked
     }
 }
@@ -118,6 +119,15 @@ mod tests {
         assert_eq!(words(&session.due(&outgoing(3), chain(3))), "r2 r3");
         assert_eq!(words(&session.due(&outgoing(3), chain(3))), "");
         assert_eq!(words(&session.due(&outgoing(4), chain(4))), "r4");
+    }
+
+    #[test]
+    fn what_got_lost_on_the_way_is_sent_again() {
+        let mut session = Session::default();
+        session.answered(&OwnChain::default());
+        session.due(&outgoing(3), chain(3));
+        session.answered(&OwnChain { counter: 1, ..OwnChain::default() });
+        assert_eq!(words(&session.due(&outgoing(3), chain(3))), "r2 r3");
     }
 
     #[test]

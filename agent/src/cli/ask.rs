@@ -116,7 +116,7 @@ fn unexpected(reply: &Reply) -> Failure {
         Reply::Refused(refused) => Failure::new(Exit::Refused, refused),
         _ => Failure {
             exit: Exit::Failed,
-            text: "A043: the agent answered another question; is it of another version?".into(),
+            text: "E543: the agent answered another question; is it of another version?".into(),
         },
     }
 }
@@ -125,7 +125,7 @@ fn unexpected(reply: &Reply) -> Failure {
 fn confirm(shown: &str) -> Result<(), Failure> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
-        let text = "A044: nobody can be asked here; add --yes".into();
+        let text = "E544: nobody can be asked here; add --yes".into();
         return Err(Failure { exit: Exit::WrongUse, text });
     }
     let failed = |error: std::io::Error| Failure::new(Exit::Failed, &error);
@@ -136,7 +136,7 @@ fn confirm(shown: &str) -> Result<(), Failure> {
     if line.trim() == "yes" {
         return Ok(());
     }
-    Err(Failure { exit: Exit::Refused, text: "A045: not approved; nothing was changed".into() })
+    Err(Failure { exit: Exit::Refused, text: "E545: not approved; nothing was changed".into() })
 }
 
 fn print<T: Serialize>(

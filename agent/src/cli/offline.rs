@@ -12,7 +12,7 @@ use crate::control::said;
 use crate::control::view::{BoardState, BoardView, Enrolled, LogLine, PlanView, Status};
 use crate::daemon::{StartError, report};
 use crate::enrol;
-use crate::journal::{JournalError, JournalView};
+use crate::journal::JournalView;
 use crate::policy::PolicyFile;
 
 /// `status` from the files.
@@ -25,6 +25,11 @@ pub(super) fn status(paths: &Paths) -> Result<Status, Failure> {
     let trust = state.ok_or_else(missing)?.trust;
     let listed = trust.roster().and_then(|roster| roster.node(&config.name)?.key);
     let (policy, _) = PolicyFile::open(paths.policy());
+    // A journal that cannot be read is what people must see first, not the end of the answer.
+    let (plans, stuck) = match plans(paths, at) {
+        Ok(plans) => (plans, None),
+        Err(failure) => (Vec::new(), Some(failure.text)),
+    };
     let board = |address: String| BoardView { address, state: BoardState::Untried, since: at };
     Ok(Status {
         at,
@@ -34,12 +39,12 @@ pub(super) fn status(paths: &Paths) -> Result<Status, Failure> {
         daemon: None,
         enrolled: if listed == Some(key) { Enrolled::Yes } else { Enrolled::No },
         node_health: None,
-        plans: plans(paths, at)?,
+        plans,
         policy: report::policy_view(&policy),
         boards: config.controllers.into_iter().map(|it| board(it.address)).collect(),
         trust: report::trust_view(&trust),
         refused: Vec::new(),
-        stuck: None,
+        stuck,
     })
 }
 
@@ -112,15 +117,10 @@ fn some(text: &str, before: &str) -> String {
 
 /// None when the daemon never ran here.
 fn journal(paths: &Paths) -> Result<Option<JournalView>, Failure> {
-    match JournalView::open(paths.dir()) {
-        Ok(journal) => Ok(Some(journal)),
-        Err(JournalError::Files { source, .. })
-            if source.kind() == std::io::ErrorKind::NotFound =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(failed(&error)),
+    if !paths.journal().exists() {
+        return Ok(None);
     }
+    JournalView::open(paths.dir()).map(Some).map_err(|error| failed(&error))
 }
 
 fn failed(error: &(dyn std::error::Error + 'static)) -> Failure {

@@ -80,7 +80,7 @@ pub enum ConfigError {
     #[error(transparent)]
     Yaml(#[from] YamlError),
     /// It is well-formed and says something that cannot be.
-    #[error("A004: {file}: {what}")]
+    #[error("E504: {file}: {what}")]
     Value {
         /// Which file.
         file: String,
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn an_unknown_field_is_refused_with_its_place() {
         let error = load(&format!("{}colour: red\n", example())).unwrap_err().to_string();
-        assert!(error.starts_with("A003: "), "{error}");
+        assert!(error.starts_with("E503: "), "{error}");
         assert!(error.contains("agent.yaml:9:1") && error.contains("colour"), "{error}");
     }
 
@@ -224,6 +224,6 @@ mod tests {
     #[test]
     fn a_remote_engine_is_refused() {
         let text = example().replace("controllers", "docker: tcp://1.2.3.4:2375\ncontrollers");
-        assert!(load(&text).unwrap_err().to_string().starts_with("A004: "));
+        assert!(load(&text).unwrap_err().to_string().starts_with("E504: "));
     }
 }

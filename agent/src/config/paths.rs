@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use muster_proto::documents::NodeName;
 
+use crate::journal::Journal;
+
 /// The agent's folder.
 #[derive(Debug, Clone)]
 pub struct Paths {
@@ -43,17 +45,12 @@ impl Paths {
 
     /// Intents, facts, receipts.
     pub fn journal(&self) -> PathBuf {
-        self.dir.join("journal.db")
+        self.dir.join(Journal::FILE)
     }
 
     /// Where the command line reaches the daemon.
     pub fn socket(&self) -> PathBuf {
         self.dir.join("control.sock")
-    }
-
-    /// Held by the one daemon of this folder.
-    pub fn lock(&self) -> PathBuf {
-        self.dir.join("lock")
     }
 
     /// What travels to whoever keeps the roster.

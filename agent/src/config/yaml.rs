@@ -14,7 +14,7 @@ pub const MOST_BYTES: u64 = 64 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum YamlError {
     /// Not there, not readable, or no text.
-    #[error("A001: cannot read {}", path.display())]
+    #[error("E501: cannot read {}", path.display())]
     Read {
         /// Which file.
         path: PathBuf,
@@ -23,7 +23,7 @@ pub enum YamlError {
         source: std::io::Error,
     },
     /// Larger than [`MOST_BYTES`].
-    #[error("A002: {} has {bytes} bytes; at most {MOST_BYTES} are read", path.display())]
+    #[error("E502: {} has {bytes} bytes; at most {MOST_BYTES} are read", path.display())]
     TooLarge {
         /// Which file.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum YamlError {
         bytes: u64,
     },
     /// Unknown or duplicate field, wrong type, unknown value, or no YAML.
-    #[error("A003: {place}: {what}")]
+    #[error("E503: {place}: {what}")]
     Shape {
         /// Where.
         place: Place,

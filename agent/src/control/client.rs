@@ -17,19 +17,19 @@ const WAIT: Duration = Duration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
     /// Nobody listens.
-    #[error("A040: the agent of {0} does not run; start it: muster-agent run --dir {0}", .dir.display())]
+    #[error("E540: the agent of {0} does not run; start it: muster-agent run --dir {0}", .dir.display())]
     NotRunning {
         /// The agent's folder.
         dir: PathBuf,
     },
     /// The socket belongs to somebody else.
-    #[error("A041: {} may be used by its owner alone; use the account that runs the agent", .path.display())]
+    #[error("E541: {} may be used by its owner alone; use the account that runs the agent", .path.display())]
     NotAllowed {
         /// The socket.
         path: PathBuf,
     },
     /// The line broke, or something else listens there.
-    #[error("A042: the agent gave no answer on {}", .path.display())]
+    #[error("E542: the agent gave no answer on {}", .path.display())]
     NoAnswer {
         /// The socket.
         path: PathBuf,

@@ -62,16 +62,16 @@ pub enum Reply {
 #[serde(rename_all = "kebab-case")]
 pub enum Refused {
     /// No plan of that name has verified here.
-    #[error("A030: no plan {0} is known here; `muster-agent status` lists those that are")]
+    #[error("E530: no plan {0} is known here; `muster-agent status` lists those that are")]
     UnknownPlan(PlanName),
     /// Two plans have that serial.
-    #[error("A031: {0} names more than one plan; write hotfix/{0}, drill/{0} or emergency/{0}")]
+    #[error("E531: {0} names more than one plan; write hotfix/{0}, drill/{0} or emergency/{0}")]
     Ambiguous(PlanName),
     /// The node is not in the plan's order.
-    #[error("A032: plan {0} has no place for this node; there is nothing to answer")]
+    #[error("E532: plan {0} has no place for this node; there is nothing to answer")]
     NotInOrder(PlanId),
     /// It is final here.
-    #[error("A033: plan {plan} is {outcome} here; the answer comes too late")]
+    #[error("E533: plan {plan} is {outcome} here; the answer comes too late")]
     Final {
         /// Which plan.
         plan: PlanId,
@@ -79,10 +79,10 @@ pub enum Refused {
         outcome: String,
     },
     /// The effect has begun.
-    #[error("A034: plan {0} has begun on this node; it finishes or is undone by itself")]
+    #[error("E534: plan {0} has begun on this node; it finishes or is undone by itself")]
     Begun(PlanId),
     /// The time for an answer is over.
-    #[error("A035: plan {plan} was valid until {until}; it can no longer begin")]
+    #[error("E535: plan {plan} was valid until {until}; it can no longer begin")]
     TooLate {
         /// Which plan.
         plan: PlanId,
@@ -90,13 +90,13 @@ pub enum Refused {
         until: jiff::Timestamp,
     },
     /// The other answer stands already.
-    #[error("A036: plan {0} was declined here; a decline is final")]
+    #[error("E536: plan {0} was declined here; a decline is final")]
     Declined(PlanId),
     /// A reason is public and must be short.
-    #[error("A037: the reason must have 1 to {WHY_BYTES} bytes, on one line")]
+    #[error("E537: the reason must have 1 to {WHY_BYTES} bytes, on one line")]
     Reason,
     /// The journal could not be written.
-    #[error("A038: the answer could not be journaled: {0}")]
+    #[error("E538: the answer could not be journaled: {0}")]
     Journal(String),
 }
 

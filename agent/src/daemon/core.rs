@@ -24,6 +24,7 @@ use crate::journal::Journal;
 use crate::node::Seen;
 use crate::node::fleet::FleetWatch;
 use crate::policy::PolicyFile;
+use crate::steps::Progress;
 
 /// Who this agent is.
 pub(super) struct Me {
@@ -86,6 +87,8 @@ pub(super) struct Core {
     pub(super) seen: Option<LastSeen>,
     pub(super) fleet: FleetWatch,
     pub(super) doing: BTreeMap<PlanId, Doing>,
+    /// What the runner does right now.
+    pub(super) progress: watch::Receiver<Option<Progress>>,
     pub(super) since: Timestamp,
     pub(super) draining: bool,
     pub(super) outgoing: watch::Sender<Outgoing>,
@@ -115,6 +118,15 @@ impl Core {
     /// The time by which decisions are made: the host's clock, never before what officers signed.
     pub(super) fn now(&self) -> Timestamp {
         self.state.trust.now(Timestamp::now())
+    }
+
+    /// The step under way, else what was said last about a plan.
+    pub(super) fn doing(&self, id: &PlanId) -> Option<Doing> {
+        let progress = self.progress.borrow();
+        match progress.as_ref().filter(|progress| progress.plan == *id) {
+            Some(now) => Some(Doing { text: now.what.clone(), since: now.since }),
+            None => self.doing.get(id).cloned(),
+        }
     }
 
     /// The newest roster lists this node with this key.

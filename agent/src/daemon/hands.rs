@@ -1,16 +1,18 @@
 //! The one task that touches the node: asks the rule, does what it says, asks again.
 
+use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use muster_proto::documents::PlanId;
-use muster_proto::rule::{Decision, Reason, Stage};
+use muster_proto::rule::{Decision, Reason, Stage, Step};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 
 use super::core::Shared;
 use crate::decide::{turns, words};
-use crate::steps::{PlanContext, Ran, Runner, StepError};
+use crate::steps::{PlanContext, Ran, Runner, StepError, code};
 
 /// What the hands need.
 pub(super) struct Hands {
@@ -22,8 +24,8 @@ pub(super) struct Hands {
     pub(super) tell: Arc<Notify>,
     /// True from the moment on when nothing more is begun.
     pub(super) draining: watch::Receiver<bool>,
-    kept: Instant,
-    failures: u32,
+    kept: Option<Instant>,
+    retries: BTreeMap<PlanId, Retry>,
 }
 
 /// What a turn came to.
@@ -34,9 +36,19 @@ enum Went {
     Nowhere,
 }
 
-/// A step that failed and may go away is tried again after this, doubling up to [`RETRY_MOST`].
-const RETRY: Duration = Duration::from_secs(1);
+/// A step that failed and may go away is tried again after this, doubling.
+const RETRY: Duration = Duration::from_millis(500);
+/// At the longest: while the node runs untouched, a registry or an Engine is given time.
 const RETRY_MOST: Duration = Duration::from_secs(30);
+/// At the longest while the plan is in hand: the node may be down.
+const RETRY_MOST_IN_HAND: Duration = Duration::from_secs(2);
+
+/// When a plan whose step failed is tried again.
+#[derive(Debug, Clone, Copy)]
+struct Retry {
+    failures: u32,
+    at: Instant,
+}
 
 impl Hands {
     pub(super) fn new(core: Shared, runner: Arc<Runner>, draining: watch::Receiver<bool>) -> Self {
@@ -44,7 +56,7 @@ impl Hands {
             let core = core.lock();
             (core.changed.clone(), core.tell.clone())
         };
-        Self { core, runner, changed, tell, draining, kept: Instant::now(), failures: 0 }
+        Self { core, runner, changed, tell, draining, kept: None, retries: BTreeMap::new() }
     }
 
     /// Works until the agent drains and nothing is left that must go on.
@@ -65,42 +77,45 @@ impl Hands {
     /// Asks about every plan once; ends early when something took effect.
     async fn round(&mut self) -> Duration {
         self.keep().await;
+        let mut pause = self.core.lock().tick();
         let turns = self.core.lock().turns();
         for id in turns {
             if *self.draining.borrow() && !self.core.lock().must_go_on(&id) {
                 continue;
             }
+            let wait = self.retries.get(&id).map(|retry| retry.at - Instant::now());
+            if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
+                pause = pause.min(wait);
+                continue;
+            }
             match self.turn(&id).await {
                 Ok(Went::On) => {
-                    self.failures = 0;
+                    self.retries.remove(&id);
                     self.tell.notify_one();
                     return Duration::ZERO;
                 }
                 Ok(Went::Nowhere) => {}
-                Err(error) => return self.failed(&id, &error),
+                Err(error) => self.failed(id, &error),
             }
         }
-        self.core.lock().tick()
+        pause
     }
 
     async fn turn(&mut self, id: &PlanId) -> Result<Went, StepError> {
-        let Some(context) = self.context(id) else {
-            self.core.lock().note(id, "its signed bytes are not here".into());
-            return Ok(Went::Nowhere);
-        };
         let folded = self.core.lock().folded(id);
         let observed = match turns::begun(folded.stage) {
-            true => self.runner.observe(&context).await?,
+            true => self.runner.observe(&self.context(id)?).await?,
             false => folded,
         };
         let decision = self.core.lock().judge(id, &observed);
         match decision {
+            Decision::Do(Step::Prepare) => self.prepare(&self.context(id)?).await,
             Decision::Do(step) => {
-                let ran = self.runner.run(&step, &context).await?;
+                let ran = self.runner.run(&step, &self.context(id)?).await?;
                 Ok(self.ran(id, ran))
             }
             Decision::Undo(why) => {
-                let ran = self.runner.undo(&why, &context).await?;
+                let ran = self.runner.undo(&why, &self.context(id)?).await?;
                 Ok(self.ran(id, ran))
             }
             Decision::Wait(reason) => self.wait(id, observed.stage, &reason).await,
@@ -109,6 +124,23 @@ impl Hands {
                 Ok(Went::Nowhere)
             }
             Decision::Stuck(_) => Ok(Went::Nowhere),
+        }
+    }
+
+    /// To pull an image takes minutes: it is dropped, as a crash would drop it, when another plan
+    /// calls (a promise that is missing holds up everybody) or the agent ends.
+    async fn prepare(&mut self, context: &PlanContext) -> Result<Went, StepError> {
+        let runner = self.runner.clone();
+        let mut work = pin!(runner.run(&Step::Prepare, context));
+        loop {
+            tokio::select! {
+                ran = &mut work => return ran.map(|ran| self.ran(&context.id, ran)),
+                () = self.changed.notified() => {}
+                _ = self.draining.changed() => {}
+            }
+            if *self.draining.borrow() || self.core.lock().another_calls(&context.id) {
+                return Ok(Went::On);
+            }
         }
     }
 
@@ -145,29 +177,32 @@ impl Hands {
     /// Settles what a crash left open, does what the restart policy would do.
     async fn keep(&mut self) {
         let pace = self.core.lock().keep_pace();
-        if self.kept.elapsed() < pace && self.failures == 0 {
+        if self.kept.is_some_and(|kept| kept.elapsed() < pace) {
             return;
         }
-        self.kept = Instant::now();
+        self.kept = Some(Instant::now());
         if let Err(error) = self.runner.keep().await {
             tracing::warn!(%error, "the node could not be kept");
         }
     }
 
-    fn context(&self, id: &PlanId) -> Option<PlanContext> {
-        self.core.lock().context(id, &self.core)
+    fn context(&self, id: &PlanId) -> Result<PlanContext, StepError> {
+        let context = self.core.lock().context(id, &self.core);
+        context.ok_or_else(|| StepError::passing(code::NO_RELEASE, "the plan's signed bytes"))
     }
 
-    fn failed(&mut self, id: &PlanId, error: &StepError) -> Duration {
-        tracing::warn!(plan = %id, code = error.code.code, retry = error.retry, "{error}");
-        self.core.lock().note(id, error.to_string());
-        if !error.retry {
-            // The failure is in the journal; the rule says what follows.
-            return Duration::ZERO;
-        }
-        let wait = RETRY.saturating_mul(2_u32.saturating_pow(self.failures)).min(RETRY_MOST);
-        self.failures = self.failures.saturating_add(1);
-        wait
+    /// One that trying again does not cure is in the journal, and the rule says what follows.
+    fn failed(&mut self, id: PlanId, error: &StepError) {
+        let mut core = self.core.lock();
+        core.note(&id, error.to_string());
+        let most = match turns::begun(core.folded(&id).stage) {
+            true => RETRY_MOST_IN_HAND,
+            false => RETRY_MOST,
+        };
+        drop(core);
+        let failures = self.retries.get(&id).map_or(0, |retry| retry.failures);
+        let wait = RETRY.saturating_mul(2_u32.saturating_pow(failures)).min(most);
+        self.retries.insert(id, Retry { failures: failures + 1, at: Instant::now() + wait });
     }
 
     fn must_go_on(&self) -> bool {

@@ -14,7 +14,7 @@ use super::core::{Core, Doing, Shared};
 use crate::control::said;
 use crate::decide::answer::{ByHand, answer};
 use crate::decide::own_chain::{Heard, verdict};
-use crate::decide::turns;
+use crate::decide::{turns, words};
 use crate::journal::Cause;
 use crate::steps::{Observed, PlanContext, code};
 
@@ -64,12 +64,14 @@ impl Core {
         }
     }
 
-    /// The rule's answer, noted for people.
+    /// The rule's answer, noted for people. Nothing at all is signed before a board has said what
+    /// it holds: after a restore from a backup even a promise would be a second receipt with
+    /// its counter.
     pub(super) fn judge(&mut self, id: &PlanId, observed: &Observed) -> Decision {
         let decision = self.ask(id, observed);
         let text = match (&self.ahead, &decision) {
             (Some(head), Decision::Stuck(_)) => stuck_ahead(head.counter),
-            _ => crate::decide::words::decision(&decision),
+            _ => words::decision(&decision),
         };
         self.note(id, text);
         decision
@@ -86,7 +88,22 @@ impl Core {
         };
         let documents = Documents { id, plan, roster, others: &self.plans };
         let me = self.observations(id, plan, observed, now);
-        decide(&documents, self.book.evidence(), &me, now)
+        let decision = decide(&documents, self.book.evidence(), &me, now);
+        match (&decision, me.own_chain) {
+            _ if begun => decision,
+            (Decision::Do(_), OwnChain::Ahead) => Decision::Stuck(ahead()),
+            (Decision::Do(_), OwnChain::Unasked) => Decision::Wait(Reason::OwnChainUnasked),
+            _ => decision,
+        }
+    }
+
+    /// Another plan has something to do here that takes no time.
+    pub(super) fn another_calls(&self, id: &PlanId) -> bool {
+        let calls = |other: &PlanId| {
+            let decision = self.ask(other, &self.folded(other));
+            matches!(decision, Decision::Do(step) if step != Step::Prepare)
+        };
+        self.turns().iter().any(|other| other != id && calls(other))
     }
 
     /// Asked after the beat: the same rule over the newest evidence (rule 11).
@@ -200,6 +217,10 @@ impl Core {
     }
 }
 
+fn ahead() -> Why {
+    Why { code: "E560", text: "restored from a backup; enrol this agent anew".into() }
+}
+
 fn why(cause: &Cause) -> Why {
     Why { code: code::find(&cause.code).code, text: cause.text.clone() }
 }
@@ -209,7 +230,7 @@ type Release = Option<(Arc<muster_proto::documents::Release>, Arc<[u8]>)>;
 /// For people: what happened, and what to do.
 pub(super) fn stuck_ahead(counter: u64) -> String {
     format!(
-        "a board holds receipt {counter} of this agent, which its journal does not know: it was \
-         restored from a backup. Nothing is begun; enrol this agent anew with a new folder"
+        "E560: a board holds receipt {counter} of this agent, which its journal does not know: it \
+         was restored from a backup. Nothing is begun; enrol this agent anew, in a new folder"
     )
 }

@@ -60,7 +60,7 @@ pub(super) fn refused(
     error: &(dyn std::error::Error + 'static),
 ) -> RefusedView {
     let text = crate::control::said::one_line(&crate::control::said::chain(error));
-    let code = text.split(':').next().filter(|word| is_code(word)).unwrap_or("A050").to_owned();
+    let code = text.split(':').next().filter(|word| is_code(word)).unwrap_or("E550").to_owned();
     RefusedView { at, from: from.into(), subject: subject.into(), code, text }
 }
 
@@ -103,6 +103,6 @@ mod tests {
 
     #[test]
     fn an_error_without_a_code_gets_the_agents_own() {
-        assert_eq!(view("x", "something broke").code, "A050");
+        assert_eq!(view("x", "something broke").code, "E550");
     }
 }

@@ -64,7 +64,7 @@ impl Core {
     }
 
     pub(super) fn plan_view(&self, id: &PlanId, plan: &Plan) -> PlanView {
-        let doing = self.doing.get(id).map(|doing| (doing.text.clone(), doing.since));
+        let doing = self.doing(id).map(|doing| (doing.text, doing.since));
         plan_view(id, plan, &self.journal.fold(id), doing, self.now())
     }
 }

@@ -25,7 +25,7 @@ use crate::journal::{self, Journal, JournalError, Seal};
 use crate::node::fleet::FleetWatch;
 use crate::policy::{Change, PolicyFile};
 use crate::runtime::Engine;
-use crate::steps::{Runner, Settings};
+use crate::steps::{Progress, Runner, Settings};
 
 /// Why the daemon did not start. Nothing was touched.
 #[derive(Debug, thiserror::Error)]
@@ -43,13 +43,13 @@ pub enum StartError {
     #[error(transparent)]
     Trust(#[from] StateError),
     /// There is none: `init` has not run, or somebody removed it.
-    #[error("A013: {} is missing; nothing runs without a pinned root. Run `muster-agent init`", .0.display())]
+    #[error("E513: {} is missing; nothing runs without a pinned root. Run `muster-agent init`", .0.display())]
     NoTrust(std::path::PathBuf),
     /// The journal, or another agent that holds it.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The control socket.
-    #[error("A046: cannot listen on {}", path.display())]
+    #[error("E546: cannot listen on {}", path.display())]
     Socket {
         /// Where.
         path: std::path::PathBuf,
@@ -93,7 +93,8 @@ pub(super) fn start(paths: &Paths) -> Result<Ready, StartError> {
     let (outgoing, said) = watch::channel(Outgoing::default());
     let boards = config.controllers.clone();
     say_hello(&config, &me, &boards);
-    let core = core(paths, config, me, journal.clone(), outgoing)?;
+    let mut core = core(paths, config, me, journal.clone(), outgoing, runner.progress())?;
+    core.begin();
     Ok(Ready {
         core: Shared::new(core),
         runner: Arc::new(runner),
@@ -134,6 +135,7 @@ fn core(
     me: Arc<Me>,
     journal: Journal,
     outgoing: watch::Sender<Outgoing>,
+    progress: watch::Receiver<Option<Progress>>,
 ) -> Result<Core, StartError> {
     let (file, state) = StateFile::open(paths.trust(), Timestamp::now())?;
     let state = state.ok_or_else(|| StartError::NoTrust(paths.trust()))?;
@@ -148,7 +150,7 @@ fn core(
     };
     let boards = config.controllers.iter().map(board).collect();
     let plans = plans_in_hand(&journal);
-    let mut core = Core {
+    Ok(Core {
         book: Book::new(&me.network),
         me,
         boards,
@@ -166,14 +168,13 @@ fn core(
         seen: None,
         fleet: FleetWatch::default(),
         doing: BTreeMap::new(),
+        progress,
         since,
         draining: false,
         outgoing,
         changed: Arc::new(Notify::new()),
         tell: Arc::new(Notify::new()),
-    };
-    core.begin();
-    Ok(core)
+    })
 }
 
 /// What was begun is finished or undone by its own signed bytes, whatever boards list now.

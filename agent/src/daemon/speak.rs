@@ -99,7 +99,7 @@ impl Core {
     fn doings(&self) -> Vec<beacon::Doing> {
         let turns = self.turns();
         let one = |id: &PlanId| {
-            let doing = self.doing.get(id)?;
+            let doing = self.doing(id)?;
             Some(beacon::Doing {
                 plan: id.clone(),
                 stage: words::stage(self.journal.fold(id).stage).into(),

@@ -48,7 +48,7 @@ pub struct Made {
 pub enum EnrolError {
     /// The folder is in use; a key is never overwritten.
     #[error(
-        "A010: {} exists: this folder belongs to an agent already. Give the new one a folder of \
+        "E510: {} exists: this folder belongs to an agent already. Give the new one a folder of \
          its own; to enrol anew, move the old folder away first",
         .path.display()
     )]
@@ -57,7 +57,7 @@ pub enum EnrolError {
         path: PathBuf,
     },
     /// A file or folder could not be read or made.
-    #[error("A011: cannot {action} {}", .path.display())]
+    #[error("E511: cannot {action} {}", .path.display())]
     Files {
         /// Read or write.
         action: &'static str,
@@ -78,7 +78,7 @@ pub enum EnrolError {
     Key(#[from] KeyError),
     /// Others could read the key.
     #[error(
-        "A012: {} can be read by others (mode {mode:o}): chmod 600 it, and enrol anew if anybody \
+        "E512: {} can be read by others (mode {mode:o}): chmod 600 it, and enrol anew if anybody \
          may have copied it",
         .path.display()
     )]

@@ -20,7 +20,7 @@ pub enum PolicyError {
     #[error(transparent)]
     Yaml(#[from] YamlError),
     /// Another kind of file, or another version.
-    #[error("A020: {place}: expected `muster: policy/v1`, found {found:?}")]
+    #[error("E520: {place}: expected `muster: policy/v1`, found {found:?}")]
     Kind {
         /// Where.
         place: Place,
@@ -28,7 +28,7 @@ pub enum PolicyError {
         found: String,
     },
     /// Something a policy will be able to say, and this agent cannot keep to yet.
-    #[error("A021: {place}: {field} is not built yet; take it out, or ask for every plan instead")]
+    #[error("E521: {place}: {field} is not built yet; take it out, or ask for every plan instead")]
     NotBuilt {
         /// Where.
         place: Place,
@@ -166,15 +166,15 @@ mod tests {
     #[test]
     fn mistakes_are_refused_with_their_place() {
         let cases = [
-            ("muster: policy/v2\n", "A020: policy.yaml:1:9"),
-            ("muster: policy/v1\nhotfix: aply\n", "A003: policy.yaml:2:1: unknown variant `aply`"),
-            ("muster: policy/v1\nhotfix: {routin: ask}\n", "A003: policy.yaml:2:10"),
-            ("muster: policy/v1\ndrill: ask\ndrill: ask\n", "A003: policy.yaml:3:1"),
-            ("muster: policy/v1\nhotfix: {urgent: ask, urgent: apply}\n", "A003: policy.yaml:2:"),
-            ("muster: policy/v1\ncolour: red\n", "A003: policy.yaml:2:1"),
-            ("muster: policy/v1\nhotfix: &a ask\n", "A003: policy.yaml:2:"),
-            ("muster: policy/v1\nhotfix: [ask\n", "A003: policy.yaml:"),
-            ("hotfix: ask\n", "A003: policy.yaml:"),
+            ("muster: policy/v2\n", "E520: policy.yaml:1:9"),
+            ("muster: policy/v1\nhotfix: aply\n", "E503: policy.yaml:2:1: unknown variant `aply`"),
+            ("muster: policy/v1\nhotfix: {routin: ask}\n", "E503: policy.yaml:2:10"),
+            ("muster: policy/v1\ndrill: ask\ndrill: ask\n", "E503: policy.yaml:3:1"),
+            ("muster: policy/v1\nhotfix: {urgent: ask, urgent: apply}\n", "E503: policy.yaml:2:"),
+            ("muster: policy/v1\ncolour: red\n", "E503: policy.yaml:2:1"),
+            ("muster: policy/v1\nhotfix: &a ask\n", "E503: policy.yaml:2:"),
+            ("muster: policy/v1\nhotfix: [ask\n", "E503: policy.yaml:"),
+            ("hotfix: ask\n", "E503: policy.yaml:"),
         ];
         for (text, expected) in cases {
             let error = read(text).unwrap_err();
@@ -186,7 +186,7 @@ mod tests {
     fn what_is_not_built_is_refused_and_never_ignored() {
         for field in ["windows", "pins", "highest-jump", "avoid-active", "kill-switch"] {
             let error = read(&format!("muster: policy/v1\n{field}: [x]\n")).unwrap_err();
-            assert!(error.starts_with("A021: policy.yaml:2:"), "{error}");
+            assert!(error.starts_with("E521: policy.yaml:2:"), "{error}");
             assert!(error.contains(field), "{error}");
         }
     }

@@ -170,7 +170,7 @@ fn asked(checked: &Checked, shown: &Shown) -> String {
             }
         }
         _ if checked.board().is_none() => {
-            text.push_str(": the FIRST root. Nothing vouches for it but the people you asked.");
+            text.push_str(": the FIRST root.\nNothing vouches for it but the people you asked.");
         }
         _ => text.push('.'),
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use muster_proto::documents::{Plan, PlanId, Roster};
 use muster_proto::evidence::book::Book;
+use muster_proto::evidence::proof::Proof;
 use muster_proto::tls::Identity;
 use muster_proto::trust::{Ledger, Offer, State, StateFile, Trust};
 use muster_proto::wire::muster as wire;
@@ -148,9 +149,8 @@ impl Watcher {
                 self.board(number).refusals.insert(refused.node.clone(), refused);
             }
             Message::DoubleCounter(double) => {
-                for receipt in [&double.first, &double.second] {
-                    self.book.receipt(receipt).map(drop).or_else(expected_double)?;
-                }
+                let proof = Proof { first: double.first, second: double.second };
+                self.book.proof(&double.node.parse()?, proof)?;
             }
             // Answers to an agent; nobody asked here.
             Message::OwnChain(_) => {}
@@ -245,12 +245,6 @@ impl Watcher {
     pub fn plans(&self) -> &BTreeMap<PlanId, Plan> {
         self.trust.plans()
     }
-}
-
-/// Two receipts with one counter: the second is refused, and that is the point.
-fn expected_double(error: muster_proto::evidence::book::BookError) -> Result<(), Failure> {
-    let failure = Failure::from(error);
-    if failure.code == "V013" { Ok(()) } else { Err(failure) }
 }
 
 /// The state belongs to the root that is pinned, and to this network.

@@ -102,10 +102,16 @@ pub fn needs(merged: &Merged) -> Vec<Needed> {
     let one = |need: &muster_proto::trust::draft::Need| Needed {
         of: need.of.clone(),
         threshold: need.threshold,
-        have: need.have.clone(),
-        missing: need.missing.clone(),
+        have: sorted(&need.have),
+        missing: sorted(&need.missing),
     };
     merged.needs.iter().map(one).collect()
+}
+
+fn sorted(names: &[String]) -> Vec<String> {
+    let mut names = names.to_vec();
+    names.sort();
+    names
 }
 
 impl fmt::Display for Needed {

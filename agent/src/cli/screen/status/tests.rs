@@ -89,7 +89,7 @@ fn every_trouble_is_said_with_its_reason_within_80_columns() {
     status.enrolled = Enrolled::No;
     status.stuck = Some("a board holds receipt 9 of this agent, the journal ends at 7".into());
     status.policy.problem =
-        Some("A003: /var/lib/muster-agent/policy.yaml:3:9: unknown field".into());
+        Some("E503: /var/lib/muster-agent/policy.yaml:3:9: unknown field".into());
     status.boards[0].state =
         BoardState::Lost { why: "N010: a.example:7443 cannot be reached".into() };
     status.refused.push(RefusedView {

@@ -1,0 +1,6 @@
+mod agent;
+mod attach;
+mod desk;
+mod program;
+mod restart;
+mod world;
