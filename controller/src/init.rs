@@ -119,7 +119,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let made = init(dir.path(), "testnet", "127.0.0.1:0").unwrap();
         let config = Config::read(&made.config).unwrap();
-        assert_eq!(keys::identity(&config.tls_key).unwrap().pin(), made.tls_pin);
+        assert_eq!(spki_pin(&keys::read(&config.tls_key).unwrap().public()), made.tls_pin);
         let publisher = config.publisher.clone().unwrap();
         assert_eq!(keys::read(&publisher.snapshot_key).unwrap().public(), made.snapshot_key);
         assert_eq!(keys::read(&publisher.timestamp_key).unwrap().public(), made.timestamp_key);

@@ -6,7 +6,6 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use muster_proto::tls::{Identity, IdentityError};
 use muster_proto::trust::keys::{KeyError, SecretKey};
 use zeroize::Zeroizing;
 
@@ -43,15 +42,6 @@ pub enum KeyFileError {
         #[source]
         source: KeyError,
     },
-    /// TLS cannot use it.
-    #[error("C033: {} cannot be used for TLS", .path.display())]
-    Identity {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: IdentityError,
-    },
 }
 
 /// Reads an open key file that nobody else may read.
@@ -67,16 +57,6 @@ pub fn read(path: &Path) -> Result<SecretKey, KeyFileError> {
     let pem = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
     SecretKey::from_pem(&pem, None)
         .map_err(|source| KeyFileError::Key { path: path.to_owned(), source })
-}
-
-/// Reads the key of the TLS connections.
-///
-/// # Errors
-/// [`KeyFileError`].
-pub fn identity(path: &Path) -> Result<Identity, KeyFileError> {
-    let key = read(path)?;
-    Identity::from_key(&key)
-        .map_err(|source| KeyFileError::Identity { path: path.to_owned(), source })
 }
 
 /// Makes a new key and writes it to `path`, which must not exist.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::config::ConfigError;
 use crate::init::InitError;
+use crate::serve::ServeError;
 
 /// `error`, and below it each cause on a line of its own, without repeating itself.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
@@ -25,7 +26,8 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 
 /// 2 for what the caller wrote, 1 for everything else.
 pub fn exit_code(error: &(dyn Error + 'static)) -> u8 {
-    let wrong_use = error.is::<ConfigError>() || error.is::<InitError>();
+    let config = matches!(error.downcast_ref(), Some(ServeError::Config(_)));
+    let wrong_use = config || error.is::<ConfigError>() || error.is::<InitError>();
     if wrong_use { 2 } else { 1 }
 }
 

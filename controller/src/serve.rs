@@ -1,5 +1,6 @@
 //! From a configuration to a board that listens, and back down again.
 
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_proto::tls::{self, Doors, IdentityError};
+use muster_proto::tls::{self, Doors, Identity, IdentityError};
 use muster_proto::wire::limits;
 use muster_proto::wire::muster::board_server::BoardServer;
 use muster_proto::wire::muster::desk_server::DeskServer;
@@ -16,7 +17,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tonic::transport::Server;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::board::{Board, BoardService, Hub, HubError, Keeper, RestoreError};
 use crate::config::{Config, ConfigError};
@@ -48,7 +49,7 @@ pub enum ServeError {
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The data folder cannot be made.
-    #[error("C020: the folder {} cannot be made", .path.display())]
+    #[error("C020: {} cannot be made; check the path, its rights and the disk", .path.display())]
     Folder {
         /// Which.
         path: PathBuf,
@@ -56,6 +57,9 @@ pub enum ServeError {
         #[source]
         source: io::Error,
     },
+    /// Two boards on one store would each pass on what the other has not stored.
+    #[error("C022: another controller uses {}; stop it, or use another folder", .0.display())]
+    Busy(PathBuf),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -77,9 +81,6 @@ pub enum ServeError {
     /// The board stopped while it ran.
     #[error(transparent)]
     Hub(#[from] HubError),
-    /// The server stopped while it ran.
-    #[error("C022: the server stopped")]
-    Server(#[source] tonic::transport::Error),
 }
 
 /// A board that listens.
@@ -89,17 +90,20 @@ pub struct Running {
     down: watch::Sender<bool>,
     stop_hub: oneshot::Sender<()>,
     hub: JoinHandle<Result<(), HubError>>,
-    server: JoinHandle<Result<(), tonic::transport::Error>>,
+    server: JoinHandle<()>,
+    /// Held until the store is closed.
+    _lock: File,
 }
 
 impl Running {
     /// Starts what `config` (read from `path`) describes.
     ///
     /// # Errors
-    /// Every [`ServeError`] but the last two.
+    /// Every [`ServeError`] but the last.
     pub async fn start(config: Config, path: &Path) -> Result<Self, ServeError> {
+        let lock = lock(&config)?;
         let (keeper, restored, store) = open(&config, path).await?;
-        let identity = keys::identity(&config.tls_key)?;
+        let identity = Identity::from_key(&keys::read(&config.tls_key)?)?;
         let tls = tls::server_config(&identity)?;
         let listening = TcpListener::bind(config.listen).await;
         let cannot = |source| ServeError::Listen { addr: config.listen, source };
@@ -129,7 +133,7 @@ impl Running {
         let incoming = tls::accept(listener, tls, doors, known);
         let server = tokio::spawn(serve(board, store.clone(), config, incoming));
         info!(%addr, pin = %identity.pin(), "listening");
-        Ok(Self { addr, store, down, stop_hub, hub, server })
+        Ok(Self { addr, store, down, stop_hub, hub, server, _lock: lock })
     }
 
     /// Where it listens, with the port that the system chose.
@@ -140,7 +144,7 @@ impl Running {
     /// Waits until `signal` asks it to stop, or until it cannot go on; then drains and closes.
     ///
     /// # Errors
-    /// [`ServeError::Hub`], [`ServeError::Server`].
+    /// [`ServeError::Hub`].
     pub async fn until(mut self, signal: impl Future<Output = ()>) -> Result<(), ServeError> {
         let ended = tokio::select! {
             () = signal => None,
@@ -148,8 +152,7 @@ impl Running {
         };
         info!("draining");
         let _ = self.down.send(true);
-        let server = timeout(DRAIN, &mut self.server).await;
-        if server.is_err() {
+        if timeout(DRAIN, &mut self.server).await.is_err() {
             warn!("some connections did not end in time and are cut");
             self.server.abort();
         }
@@ -162,11 +165,7 @@ impl Running {
         };
         self.store.close().await;
         info!("stopped");
-        hub?;
-        match server {
-            Ok(Ok(Err(error))) => Err(ServeError::Server(error)),
-            _ => Ok(()),
-        }
+        Ok(hub?)
     }
 }
 
@@ -186,13 +185,26 @@ pub async fn open(
         .map(|root| root.sha256.clone())
         .unwrap_or_else(|| unreachable!("`first_root` refuses a configuration without a root"));
     let signer = config.publisher.as_ref().map(Signer::read).transpose()?;
-    let folder = |source| ServeError::Folder { path: config.data.clone(), source };
-    std::fs::create_dir_all(&config.data).map_err(folder)?;
+    folder(config)?;
     let mark = Mark::read(&config.mark())?;
     let store = Store::open(&config.store(), &config.network, now.as_second()).await?;
     let loaded = store.load().await?;
     let (keeper, restored) = Keeper::restore(config, (&root, &pin), signer, mark, loaded, now)?;
     Ok((keeper, restored, store))
+}
+
+fn folder(config: &Config) -> Result<(), ServeError> {
+    let failed = |source| ServeError::Folder { path: config.data.clone(), source };
+    std::fs::create_dir_all(&config.data).map_err(failed)
+}
+
+fn lock(config: &Config) -> Result<File, ServeError> {
+    folder(config)?;
+    let path = config.data.join("board.lock");
+    let failed = |source| ServeError::Folder { path: path.clone(), source };
+    let file = File::create(&path).map_err(failed)?;
+    file.try_lock().map_err(|_| ServeError::Busy(config.data.clone()))?;
+    Ok(file)
 }
 
 fn known(
@@ -209,14 +221,14 @@ async fn serve(
     incoming: tokio_stream::wrappers::ReceiverStream<
         Result<tls::PeerStream, std::convert::Infallible>,
     >,
-) -> Result<(), tonic::transport::Error> {
+) {
     let agents = BoardServer::new(BoardService::new(board.clone(), config.limits))
         .max_decoding_message_size(limits::MESSAGE_BYTES)
         .max_encoding_message_size(limits::MESSAGE_BYTES);
     let desk = DeskServer::new(DeskService::new(board.clone(), store, config))
         .max_decoding_message_size(limits::MESSAGE_BYTES)
         .max_encoding_message_size(limits::MESSAGE_BYTES);
-    Server::builder()
+    let served = Server::builder()
         .timeout(limits::CALL)
         .concurrency_limit_per_connection(limits::STREAMS_PER_CONNECTION as usize)
         .max_concurrent_streams(limits::STREAMS_PER_CONNECTION)
@@ -229,5 +241,8 @@ async fn serve(
         .add_service(agents)
         .add_service(desk)
         .serve_with_incoming_shutdown(incoming, async move { board.going_down().await })
-        .await
+        .await;
+    if let Err(failed) = served {
+        error!(%failed, "the server ended");
+    }
 }

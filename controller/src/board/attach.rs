@@ -24,8 +24,9 @@ use super::rates::Bucket;
 use super::refused::Turned;
 use crate::config::Limits;
 
-/// Beacons of one agent at once and per second. Plans ask for one each second or two.
-const BEACONS: (u32, f64) = (20, 5.0);
+/// Beacons of one agent at once and per second. Plans ask for one each second or two; scaled tests
+/// for ten a second.
+const BEACONS: (u32, f64) = (100, 50.0);
 
 /// Refusals and questions of one agent at once and per second.
 const WORDS: (u32, f64) = (50, 1.0);
@@ -59,11 +60,11 @@ impl BoardApi for BoardService {
         let mut inbound = request.into_inner();
         let hello = hello(inbound.message().await?)?;
         let wake = Arc::new(Notify::new());
-        let (pass, cursor) = self.admit(peer, hello, wake.clone()).await?;
+        let (seat, cursor) = self.admit(peer, hello, wake.clone()).await?;
         let (out, stream) = mpsc::channel(QUEUE);
-        let pump = Pump { board: self.board.clone(), cursor, out: out.clone(), wake };
-        let intake = Intake::new(self.board.clone(), pass.node.clone(), self.limits);
-        tokio::spawn(run(pass, pump, intake, inbound, out));
+        let pump = Pump::new(self.board.clone(), cursor, out.clone(), wake);
+        let intake = Intake::new(self.board.clone(), seat.pass.node.clone(), self.limits);
+        tokio::spawn(run(seat, pump, intake, inbound, out));
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 }
@@ -75,7 +76,7 @@ impl BoardService {
         peer: Peer,
         hello: Hello,
         wake: Arc<Notify>,
-    ) -> Result<(Pass, Cursor), Turned> {
+    ) -> Result<(Seat, Cursor), Turned> {
         let served = self.board.network();
         if hello.network != served {
             return Err(Turned::Network { served: served.into(), asked: hello.network });
@@ -83,7 +84,8 @@ impl BoardService {
         let unknown = |_| Turned::NotEnrolled { node: hello.node.clone(), key: peer.key };
         let node: NodeName = hello.node.parse().map_err(unknown)?;
         self.board.listed(&node, &peer.key)?;
-        let cursor = Cursor::new(Reader::Agent(node.clone()), hello.root_version);
+        let mut cursor = Cursor::new(Reader::Agent(node.clone()), hello.root_version);
+        self.board.look(|shelf| cursor.holds_snapshot(hello.snapshot_version, shelf));
         let (reply, answer) = oneshot::channel();
         let hello = Versions {
             root: hello.root_version,
@@ -94,7 +96,8 @@ impl BoardService {
         let attach = Command::Attach { node: node.clone(), key: peer.key, hello, wake, reply };
         self.board.ask(attach).await?;
         let connection = answer.await.map_err(|_| Turned::GoingDown)??;
-        Ok((Pass { node, key: peer.key, connection }, cursor))
+        let pass = Pass { node, key: peer.key, connection };
+        Ok((Seat { board: self.board.clone(), pass }, cursor))
     }
 }
 
@@ -105,19 +108,35 @@ fn hello(message: Option<AgentMessage>) -> Result<Hello, Turned> {
     }
 }
 
-#[instrument(skip_all, fields(node = %pass.node, connection = pass.connection))]
-async fn run(
+/// An agent's place on the board; given back however its stream ends.
+struct Seat {
+    board: Board,
     pass: Pass,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let (node, connection) = (self.pass.node.clone(), self.pass.connection);
+        let board = self.board.clone();
+        tokio::spawn(async move {
+            // An error means that the board has stopped, and nobody is attached to it.
+            let _ = board.ask(Command::Detach { node, connection }).await;
+        });
+    }
+}
+
+#[instrument(skip_all, fields(node = %seat.pass.node, connection = seat.pass.connection))]
+async fn run(
+    seat: Seat,
     pump: Pump,
     intake: Intake,
     inbound: Streaming<AgentMessage>,
     out: mpsc::Sender<Result<BoardMessage, Status>>,
 ) {
-    let board = pump.board.clone();
     info!("attached");
     let turned = tokio::select! {
-        turned = pump.agent(&pass) => turned,
-        turned = intake.run(&pass, inbound) => turned,
+        turned = pump.agent(&seat.pass) => turned,
+        turned = intake.run(&seat.pass, inbound) => turned,
     };
     if let Some(turned) = turned {
         info!(%turned, "cut off");
@@ -125,8 +144,6 @@ async fn run(
     } else {
         info!("left");
     }
-    // An error means that the board has stopped, and nobody is attached to it.
-    let _ = board.ask(Command::Detach { node: pass.node, connection: pass.connection }).await;
 }
 
 /// Takes what one agent sends, no faster than it may.

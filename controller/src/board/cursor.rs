@@ -63,6 +63,13 @@ impl Cursor {
         }
     }
 
+    /// A reader who says that he holds the whole of this snapshot is not sent it again.
+    pub fn holds_snapshot(&mut self, version: u64, shelf: &Shelf) {
+        if version > 0 && version == shelf.documents.snapshot_version {
+            self.parts = shelf.parts.keys().next_back().copied().unwrap_or(0);
+        }
+    }
+
     /// The next message for this reader; none when he has everything.
     pub fn next(&mut self, shelf: &Shelf) -> Option<BoardMessage> {
         let message = self

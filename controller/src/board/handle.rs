@@ -15,8 +15,10 @@ pub struct Board {
     pub(super) network: Arc<str>,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) shelf: Arc<RwLock<Shelf>>,
-    /// Counts changes that agents are sent.
+    /// Counts changes that agents are sent at once.
     pub(super) for_agents: watch::Receiver<u64>,
+    /// Counts beacons that agents are sent soon.
+    pub(super) beacons: watch::Receiver<u64>,
     /// Counts all changes.
     pub(super) for_watchers: watch::Receiver<u64>,
     pub(super) down: watch::Receiver<bool>,

@@ -11,8 +11,8 @@ use tracing::error;
 
 use super::command::Command;
 use super::handle::Board;
-use super::keeper::{Keeper, Outcome};
-use super::shelf::{Change, Shelf};
+use super::keeper::{Answer, Keeper, Outcome};
+use super::shelf::{Change, Concern, Shelf};
 use crate::mark::{Mark, MarkError};
 use crate::store::{Store, StoreError};
 
@@ -40,9 +40,15 @@ pub struct Hub {
     mark: (PathBuf, Mark),
     shelf: Arc<RwLock<Shelf>>,
     commands: mpsc::Receiver<Command>,
-    for_agents: watch::Sender<u64>,
-    for_watchers: watch::Sender<u64>,
+    changed: Changed,
     tick: Duration,
+}
+
+/// Counts of changes, for those who wait for one.
+struct Changed {
+    for_agents: watch::Sender<u64>,
+    beacons: watch::Sender<u64>,
+    for_watchers: watch::Sender<u64>,
 }
 
 impl Hub {
@@ -62,17 +68,20 @@ impl Hub {
         let shelf = Arc::new(RwLock::new(shelf));
         let (sender, commands) = mpsc::channel(QUEUE);
         let (for_agents, agents) = watch::channel(0);
+        let (beacons, beacons_seen) = watch::channel(0);
         let (for_watchers, watchers) = watch::channel(0);
         let board = Board {
             network: network.into(),
             commands: sender,
             shelf: shelf.clone(),
             for_agents: agents,
+            beacons: beacons_seen,
             for_watchers: watchers,
             down,
         };
         let mark = (mark, Mark::default());
-        (Self { keeper, store, mark, shelf, commands, for_agents, for_watchers, tick }, board)
+        let changed = Changed { for_agents, beacons, for_watchers };
+        (Self { keeper, store, mark, shelf, commands, changed, tick }, board)
     }
 
     /// Runs until `stop`, then takes what had come before and ends.
@@ -109,7 +118,7 @@ impl Hub {
         stored.inspect_err(|failed| error!(%failed, "the board stops"))?;
         self.write_mark()?;
         self.pass_on(out.changes);
-        out.answers.into_iter().for_each(|answer| answer.give());
+        batch.extend(out.answers.into_iter().filter_map(Answer::give));
         Ok(())
     }
 
@@ -128,15 +137,17 @@ impl Hub {
             return;
         }
         let mut shelf = self.shelf.write().unwrap_or_else(PoisonError::into_inner);
-        let mut concerns_agents = false;
+        let mut concern = Concern::None;
         for change in changes {
-            concerns_agents |= shelf.concerns_agents(&change);
+            concern = concern.max(shelf.concern(&change));
             shelf.apply(change);
         }
         drop(shelf);
-        self.for_watchers.send_modify(|count| *count += 1);
-        if concerns_agents {
-            self.for_agents.send_modify(|count| *count += 1);
+        self.changed.for_watchers.send_modify(|count| *count += 1);
+        match concern {
+            Concern::AtOnce => self.changed.for_agents.send_modify(|count| *count += 1),
+            Concern::Soon => self.changed.beacons.send_modify(|count| *count += 1),
+            Concern::None => {}
         }
     }
 }

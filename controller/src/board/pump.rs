@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use muster_proto::documents::{NodeName, PublicKey};
 use muster_proto::wire::muster::{BoardMessage, CaughtUp, board_message::Message};
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tonic::Status;
 
 use super::cursor::Cursor;
 use super::handle::Board;
+use super::rates::Bucket;
 use super::refused::Turned;
 
 /// Messages between the pump and the connection; with one in hand this bounds what a reader who
@@ -20,13 +22,22 @@ pub(crate) const QUEUE: usize = 2;
 /// A reader who takes nothing for so long is cut off.
 const SLOW: Duration = Duration::from_secs(30);
 
+/// Times at once and per second that beacons alone rouse an agent's stream: at once in a fleet of
+/// some dozens, coalesced in a larger one.
+const BEACONS: (u32, f64) = (40, 20.0);
+
+/// A watcher's stream rests this long between looks: a screen shows no more.
+const WATCHER_RESTS: Duration = Duration::from_millis(50);
+
 /// One reader's stream.
 pub(crate) struct Pump {
-    pub(crate) board: Board,
-    pub(crate) cursor: Cursor,
-    pub(crate) out: mpsc::Sender<Result<BoardMessage, Status>>,
+    board: Board,
+    cursor: Cursor,
+    out: mpsc::Sender<Result<BoardMessage, Status>>,
     /// Something for this reader alone.
-    pub(crate) wake: Arc<Notify>,
+    wake: Arc<Notify>,
+    beacons: Bucket,
+    pub(super) slow: Duration,
 }
 
 /// Whose stream it is, checked again before every message.
@@ -49,17 +60,40 @@ impl Pass {
 }
 
 impl Pump {
+    /// From where `cursor` stands on, into `out`.
+    pub(crate) fn new(
+        board: Board,
+        cursor: Cursor,
+        out: mpsc::Sender<Result<BoardMessage, Status>>,
+        wake: Arc<Notify>,
+    ) -> Self {
+        let beacons = Bucket::new(BEACONS.0, BEACONS.1, Timestamp::now());
+        Self { board, cursor, out, wake, beacons, slow: SLOW }
+    }
+
     /// An agent's stream; ends with the reason why it was cut.
     pub(super) async fn agent(mut self, pass: &Pass) -> Option<Turned> {
         let mut changed = self.board.for_agents.clone();
+        let mut beacons = self.board.beacons.clone();
         loop {
             changed.mark_unchanged();
+            beacons.mark_unchanged();
             if let Err(turned) = self.drain(|board| pass.check(board)).await {
                 self.farewell().await;
                 return Some(turned);
             }
-            if let Some(turned) = self.idle(&mut changed).await {
-                return Some(turned);
+            let wait_ms = self.beacons.take(Timestamp::now()).err().unwrap_or(0);
+            let beacon = async {
+                sleep(Duration::from_millis(wait_ms)).await;
+                // An error means that the board has stopped, which the other branch hears too.
+                let _ = beacons.changed().await;
+            };
+            let turned = tokio::select! {
+                turned = self.idle(&mut changed) => turned,
+                () = beacon => None,
+            };
+            if turned.is_some() {
+                return turned;
             }
         }
     }
@@ -83,6 +117,7 @@ impl Pump {
             if let Some(turned) = self.idle(&mut changed).await {
                 return Some(turned);
             }
+            sleep(WATCHER_RESTS).await;
         }
     }
 
@@ -108,10 +143,10 @@ impl Pump {
     }
 
     async fn send(&self, message: BoardMessage) -> Result<(), Turned> {
-        match timeout(SLOW, self.out.send(Ok(message))).await {
+        match timeout(self.slow, self.out.send(Ok(message))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Turned::Protocol("the reader went away")),
-            Err(_) => Err(Turned::Slow(SLOW.as_secs())),
+            Err(_) => Err(Turned::Slow(self.slow.as_secs())),
         }
     }
 

@@ -71,6 +71,8 @@ pub struct Documents {
     pub timestamp: Option<Bytes>,
     /// Newest, if there is one.
     pub snapshot: Option<Bytes>,
+    /// Version of the snapshot, when everything that it pins is here; else 0.
+    pub snapshot_version: u64,
     /// `targets` and the delegated roles.
     pub roles: BTreeMap<String, Bytes>,
     /// By path.
@@ -122,6 +124,17 @@ pub(super) enum Part {
     Target(String),
 }
 
+/// How soon agents want to hear of something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Concern {
+    /// It is nothing to them.
+    None,
+    /// A beacon: the next one makes it worthless.
+    Soon,
+    /// Their decisions wait for it.
+    AtOnce,
+}
+
 /// Refusals that are kept to be shown.
 const REFUSALS: usize = 1_000;
 
@@ -147,14 +160,19 @@ impl Shelf {
         self.attachments.get(node).and_then(|entry| entry.item.0)
     }
 
-    /// Whether agents other than the one concerned are sent anything because of `change`.
-    pub fn concerns_agents(&self, change: &Change) -> bool {
+    /// How soon agents (other than the one concerned) want to hear of `change`.
+    pub fn concern(&self, change: &Change) -> Concern {
         match change {
-            Change::Documents(_) | Change::Audience(_) | Change::Forget(_) => true,
-            Change::Double(_) | Change::Holds(_) => true,
-            Change::Receipt { node, .. } => self.audience.receipts.contains(node),
-            Change::Beacon { node, .. } => self.audience.beacons.contains(node),
-            Change::Attachment { .. } | Change::Refusal(_) | Change::TellOwnChain(_) => false,
+            Change::Documents(_) | Change::Audience(_) | Change::Forget(_) => Concern::AtOnce,
+            Change::Double(_) | Change::Holds(_) => Concern::AtOnce,
+            Change::Receipt { node, .. } if self.audience.receipts.contains(node) => {
+                Concern::AtOnce
+            }
+            Change::Beacon { node, .. } if self.audience.beacons.contains(node) => Concern::Soon,
+            Change::Receipt { .. } | Change::Beacon { .. } => Concern::None,
+            Change::Attachment { .. } | Change::Refusal(_) | Change::TellOwnChain(_) => {
+                Concern::None
+            }
         }
     }
 

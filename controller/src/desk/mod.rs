@@ -21,6 +21,7 @@ use tracing::{error, info};
 
 use self::refused::DeskError;
 use crate::board::command::{Command, Reply};
+use crate::board::refused::Turned;
 use crate::board::cursor::{Cursor, Reader};
 use crate::board::{Board, PUMP_QUEUE, Pump};
 use crate::config::{Config, Person, Right};
@@ -73,8 +74,8 @@ impl DeskService {
         command: impl FnOnce(Reply<T, DeskError>) -> Command,
     ) -> Result<T, DeskError> {
         let (reply, answer) = oneshot::channel();
-        self.board.ask(command(reply)).await.map_err(|_| DeskError::GoingDown)?;
-        answer.await.map_err(|_| DeskError::GoingDown)?
+        self.board.ask(command(reply)).await?;
+        answer.await.map_err(|_| Turned::GoingDown)?
     }
 }
 
@@ -91,12 +92,9 @@ impl DeskApi for DeskService {
         let asked = request.get_ref();
         self.network(&asked.network)?;
         let (out, stream) = mpsc::channel(PUMP_QUEUE);
-        let pump = Pump {
-            board: self.board.clone(),
-            cursor: Cursor::new(Reader::Watcher, asked.root_version),
-            out: out.clone(),
-            wake: Arc::new(Notify::new()),
-        };
+        let cursor = Cursor::new(Reader::Watcher, asked.root_version);
+        let wake = Arc::new(Notify::new());
+        let pump = Pump::new(self.board.clone(), cursor, out.clone(), wake);
         let once = asked.once;
         tokio::spawn(async move {
             if let Some(turned) = pump.watcher(once).await {
@@ -157,7 +155,7 @@ impl DeskApi for DeskService {
         let limit = if asked.limit == 0 { HISTORY.0 } else { asked.limit.min(HISTORY.1) };
         let past = self.store.history(limit).await.map_err(|failed| {
             error!(%failed, "history");
-            Status::from(DeskError::GoingDown)
+            Status::from(Turned::GoingDown)
         })?;
         let entries = past.into_iter().map(|plan| HistoryEntry {
             published_at: plan.published_ms,

@@ -3,6 +3,7 @@
 use muster_proto::documents::PublicKey;
 use tonic::{Code, Status};
 
+use crate::board::refused::Turned;
 use crate::config::Right;
 
 /// See the module.
@@ -105,9 +106,9 @@ pub enum DeskError {
         /// The ledger's words.
         why: String,
     },
-    /// The controller stops, or its store failed.
-    #[error("C112: this board is going down; nothing was published: try again, or at another one")]
-    GoingDown,
+    /// The controller stops, or its store failed; nothing was changed.
+    #[error(transparent)]
+    GoingDown(#[from] Turned),
 }
 
 impl From<DeskError> for Status {
@@ -120,7 +121,7 @@ impl From<DeskError> for Status {
             | DeskError::PublisherKey { .. }
             | DeskError::Refused { .. } => Code::FailedPrecondition,
             DeskError::NoPlan { .. } => Code::NotFound,
-            DeskError::GoingDown => Code::Unavailable,
+            DeskError::GoingDown(_) => Code::Unavailable,
             DeskError::Role(_) | DeskError::HoldTime { .. } | DeskError::Reason(_) => {
                 Code::InvalidArgument
             }

@@ -53,23 +53,14 @@ pub enum ConnectError {
         /// What was found.
         found: Digest,
     },
-    /// TLS failed for another reason: TLS 1.2 only, no ed25519, no `h2`, cut off.
-    #[error("N013: no TLS 1.3 connection with {addr}")]
+    /// TLS or HTTP/2 failed for another reason: TLS 1.2 only, no ed25519, no `h2`, cut off.
+    #[error("N013: {addr} answers, and is no board: TLS 1.3 with HTTP/2 does not begin")]
     Handshake {
         /// `host:port` as given.
         addr: String,
         /// What TLS says.
         #[source]
         source: io::Error,
-    },
-    /// HTTP/2 did not begin.
-    #[error("N014: {addr} speaks no gRPC")]
-    Http2 {
-        /// `host:port` as given.
-        addr: String,
-        /// What the transport says.
-        #[source]
-        source: tonic::transport::Error,
     },
     /// The own key cannot be used.
     #[error(transparent)]
@@ -104,7 +95,10 @@ pub async fn connect(
         return Err(ConnectError::Handshake { addr: addr.to_owned(), source });
     }
     let channel = endpoint().connect_with_connector(Once(Some(tls))).await;
-    channel.map_err(|source| ConnectError::Http2 { addr: addr.to_owned(), source })
+    channel.map_err(|error| {
+        let source = io::Error::other(error);
+        ConnectError::Handshake { addr: addr.to_owned(), source }
+    })
 }
 
 fn endpoint() -> Endpoint {

@@ -9,20 +9,20 @@ use zeroize::Zeroizing;
 use crate::documents::{Digest, PublicKey};
 use crate::trust::keys::{SecretKey, spki_der, spki_pin};
 
-/// Why a key could not be made into a TLS identity.
+/// Why a key could not be made into a TLS identity. Not met with an ed25519 key: without a code.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// The certificate could not be made.
-    #[error("N001: no certificate can be made for this key")]
+    #[error("no certificate can be made for this key")]
     Certificate(#[from] rcgen::Error),
     /// TLS refuses the certificate or the key.
-    #[error("N002: TLS does not take this certificate and key")]
+    #[error("TLS does not take this certificate and key")]
     Tls(#[from] rustls::Error),
 }
 
 /// The certificate is none, or its key is no usable ed25519 key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("N003: the peer's certificate holds no ed25519 key")]
+#[error("N001: the peer's certificate holds no ed25519 key")]
 pub struct BadCertificate;
 
 /// A key with the certificate that it signed for itself.

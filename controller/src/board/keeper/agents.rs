@@ -42,6 +42,7 @@ impl Keeper {
         // The stream that this one replaces ends when it looks.
         self.wake(node, out);
         self.attached.insert(node.clone(), (connection, wake));
+        self.gaps.remove(node);
         attachment(node, Some(connection), now, out);
         Ok(connection)
     }

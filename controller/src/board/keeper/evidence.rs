@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use muster_proto::documents::NodeName;
 use muster_proto::evidence::book::BookError;
 use muster_proto::evidence::chain::{Added, ChainError};
-use muster_proto::evidence::{Beacon, Envelope, EnvelopeError, Proof, Receipt};
+use muster_proto::evidence::proof::Proof;
+use muster_proto::evidence::{Beacon, Envelope, EnvelopeError, Receipt};
 use muster_proto::wire::muster::DoubleCounter;
 use tracing::{debug, error, warn};
 
@@ -41,14 +42,23 @@ impl Keeper {
             Ok(Added::Known) => {}
             Err(BookError::Chain(gap @ ChainError::Gap { .. })) => {
                 debug!(node = %from, %gap, "asking for what lies between");
-                self.tell_own_chain(from, out);
+                self.ask_for_gap(from, out);
             }
-            Err(double @ BookError::Contradiction { .. }) => {
-                error!(node = %from, error = %double, "quarantined");
-                self.quarantine(from, out);
-            }
-            Err(error) => warn!(node = %from, %error, "receipt refused"),
+            Err(error) => self.refuse_evidence(from, &error, out),
         }
+    }
+
+    /// Once for each head: an agent that is far ahead sends many receipts before it hears this.
+    fn ask_for_gap(&mut self, node: &NodeName, out: &mut Outcome) {
+        let held = self.book.head(node).map_or(0, |head| head.counter);
+        if self.gaps.insert(node.clone(), held) != Some(held) {
+            self.tell_own_chain(node, out);
+        }
+    }
+
+    fn refuse_evidence(&mut self, node: &NodeName, error: &BookError, out: &mut Outcome) {
+        warn!(%node, %error, "evidence refused");
+        self.quarantine(node, out);
     }
 
     fn receipt_taken(&self, receipt: Receipt, bytes: Vec<u8>, now: Timestamp, out: &mut Outcome) {
@@ -76,14 +86,19 @@ impl Keeper {
         }
     }
 
-    pub(super) fn quarantine(&self, node: &NodeName, out: &mut Outcome) {
-        let proof = self.book.quarantined().find(|(name, _)| *name == node);
-        let Some((_, Proof { first, second })) = proof else { return };
+    /// Shows and keeps the proof when the book has found one.
+    pub(super) fn quarantine(&mut self, node: &NodeName, out: &mut Outcome) {
+        let found = self.book.quarantined().find(|(name, _)| *name == node);
+        let Some(Proof { first, second }) = found.map(|(_, proof)| proof.clone()) else { return };
         let Some(key) = self.key_of(node) else { return };
-        let (node, first, second) = (node.clone(), first.clone(), second.clone());
-        let (name, one, other) = (node.to_string(), first.clone(), second.clone());
-        out.changes.push(Change::Double(DoubleCounter { node: name, first: one, second: other }));
-        out.writes.push(Write::Double { node, key, first, second });
+        if !self.proved.insert(node.clone()) {
+            return;
+        }
+        error!(%node, "contradicted itself: quarantined until a roster gives it a new key");
+        let double =
+            DoubleCounter { node: node.to_string(), first: first.clone(), second: second.clone() };
+        out.changes.push(Change::Double(double));
+        out.writes.push(Write::Double { node: node.clone(), key, first, second });
     }
 
     /// As [`Keeper::receipt`].
@@ -104,15 +119,7 @@ impl Keeper {
         match self.book.beacon(&bytes, now) {
             Ok(true) => {}
             Ok(false) => return,
-            Err(double @ BookError::Contradiction { .. }) => {
-                error!(node = %from, error = %double, "quarantined");
-                self.quarantine(from, out);
-                return;
-            }
-            Err(error) => {
-                warn!(node = %from, %error, "beacon refused");
-                return;
-            }
+            Err(error) => return self.refuse_evidence(from, &error, out),
         }
         out.changes.push(Change::Beacon { node: from.clone(), envelope: bytes.as_slice().into() });
         let stored = self.beacons_stored.get(from);

@@ -7,14 +7,14 @@ mod publish;
 mod restore;
 mod status;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use muster_proto::documents::{Class, NodeName, PublicKey};
 use muster_proto::evidence::book::Book;
 use muster_proto::rule::PlanFacts;
-use muster_proto::trust::{Ledger, Trust};
+use muster_proto::trust::{Ledger, Offer, Trust};
 use muster_proto::wire::muster::{Hold, PublishReply};
 use tokio::sync::Notify;
 
@@ -30,6 +30,9 @@ use crate::store::Write;
 
 pub use restore::RestoreError;
 pub use status::Status;
+
+/// What has expired is looked at this often.
+const LOOK_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// See the module.
 pub struct Keeper {
@@ -48,6 +51,11 @@ pub struct Keeper {
     attach_rates: BTreeMap<PublicKey, Bucket>,
     beacons_stored: BTreeMap<NodeName, Timestamp>,
     refusals: BTreeMap<NodeName, Bucket>,
+    /// Head at which an agent was asked for what lies before its receipts.
+    gaps: BTreeMap<NodeName, u64>,
+    /// Agents whose contradiction is shown.
+    proved: BTreeSet<NodeName>,
+    looked: Timestamp,
 }
 
 /// What follows from a batch of commands: first `writes`, then `changes`, then `answers`.
@@ -64,7 +72,7 @@ pub struct Outcome {
 /// Something that somebody waits for.
 pub enum Answer {
     /// To an agent that attaches.
-    Attached(Reply<u64, Turned>, Result<u64, Turned>),
+    Attached(NodeName, Reply<u64, Turned>, Result<u64, Turned>),
     /// To who published.
     Published(Reply<PublishReply, DeskError>, Result<PublishReply, DeskError>),
     /// To who holds or releases.
@@ -74,14 +82,19 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Whoever does not wait any more loses nothing.
-    pub fn give(self) {
+    /// Gives it; an agent that went away before it heard that it is attached is detached again.
+    pub fn give(self) -> Option<Command> {
         match self {
-            Answer::Attached(reply, answer) => drop(reply.send(answer)),
+            Answer::Attached(node, reply, answer) => {
+                let unheard = reply.send(answer).err()?;
+                return Some(Command::Detach { node, connection: unheard.ok()? });
+            }
+            // Whoever does not wait any more finds it on the board.
             Answer::Published(reply, answer) => drop(reply.send(answer)),
             Answer::Holds(reply, answer) => drop(reply.send(answer)),
             Answer::Wake(wake) => wake.notify_one(),
         }
+        None
     }
 }
 
@@ -91,7 +104,7 @@ impl Keeper {
         match command {
             Command::Attach { node, key, hello, wake, reply } => {
                 let answer = self.attach(&node, key, &hello, wake, now, out);
-                out.answers.push(Answer::Attached(reply, answer));
+                out.answers.push(Answer::Attached(node, reply, answer));
             }
             Command::Detach { node, connection } => self.detach(&node, connection, now, out),
             Command::Receipt { node, bytes } => self.receipt(&node, bytes, now, out),
@@ -127,6 +140,11 @@ impl Keeper {
         }
         self.attach_rates.retain(|_, bucket| !bucket.is_full(now));
         self.sign_when_due(now, out);
+        if now.duration_since(self.looked).abs() >= LOOK_EVERY {
+            self.looked = now;
+            self.trust.take(&Offer::default(), now);
+            self.audience_changed(now, out);
+        }
     }
 
     /// Everything that follows from newer documents: who is listed, whose receipts count, what is
@@ -136,8 +154,10 @@ impl Keeper {
         if let Some(roster) = self.trust.last_roster() {
             self.book.admit(roster, self.trust.plans());
         }
-        for node in self.keys.iter().filter(|(node, key)| keys.get(*node) != Some(*key)) {
-            out.changes.push(Change::Forget(node.0.clone()));
+        for (node, _) in self.keys.iter().filter(|(node, key)| keys.get(*node) != Some(*key)) {
+            self.proved.remove(node);
+            self.gaps.remove(node);
+            out.changes.push(Change::Forget(node.clone()));
         }
         self.keys.clone_from(&keys);
         out.changes.push(Change::Documents(Box::new(self.served(keys))));
@@ -176,6 +196,7 @@ impl Keeper {
             roots: offer.roots.into_iter().map(shared).collect(),
             timestamp: offer.timestamp.map(shared),
             snapshot: offer.snapshot.map(shared),
+            snapshot_version: self.trust.versions().snapshot,
             roles: offer.roles.into_iter().map(|(role, bytes)| (role, bytes.into())).collect(),
             targets: offer.targets.into_iter().map(|(path, bytes)| (path, bytes.into())).collect(),
             keys,

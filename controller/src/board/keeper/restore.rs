@@ -1,10 +1,11 @@
 //! A start is a fast replay: what was stored comes in by the path that it came by first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use muster_proto::documents::{Digest, PlanId};
-use muster_proto::evidence::{Book, Proof};
+use muster_proto::evidence::book::Book;
+use muster_proto::evidence::proof::Proof;
 use muster_proto::trust::{Ledger, Offer, Trust, TrustError};
 use muster_proto::wire::muster::{AgentRefusal, Hold, Refusal};
 use tracing::{info, warn};
@@ -53,6 +54,9 @@ impl Keeper {
             attach_rates: BTreeMap::new(),
             beacons_stored: BTreeMap::new(),
             refusals: BTreeMap::new(),
+            gaps: BTreeMap::new(),
+            proved: BTreeSet::new(),
+            looked: now,
             trust,
         };
         let mut out = Outcome::default();
@@ -113,20 +117,15 @@ impl Keeper {
     }
 
     fn restore_evidence(&mut self, loaded: &Loaded, now: Timestamp, out: &mut Outcome) {
-        let keys: BTreeMap<&str, String> =
-            self.agents().map(|(node, key)| (node.as_str(), key.to_string())).collect();
-        let current = |node: &str, key: &str| keys.get(node).is_some_and(|listed| listed == key);
+        let keys = self.keys.clone();
+        let listed = |node: &str| keys.iter().find(|(name, _)| name.as_str() == node);
+        let current =
+            |node: &str, key: &str| listed(node).is_some_and(|it| it.1.to_string() == key);
         let receipts: Vec<_> = loaded
             .receipts
             .iter()
             .filter(|row| current(&row.node, &row.key))
             .map(|row| (row.node.clone(), row.envelope.clone()))
-            .collect();
-        let doubles = loaded.doubles.iter().filter(|(node, key, ..)| current(node, key));
-        let proofs: Vec<_> = doubles
-            .filter_map(|(node, _, first, second)| {
-                Some((node.parse().ok()?, Proof { first: first.clone(), second: second.clone() }))
-            })
             .collect();
         info!(receipts = receipts.len(), beacons = loaded.beacons.len(), "evidence");
         for (node, envelope) in receipts {
@@ -134,10 +133,15 @@ impl Keeper {
                 self.receipt(&node, envelope, now, out);
             }
         }
-        for (node, proof) in proofs {
-            match self.book.proof(&node, proof) {
-                Ok(_) => self.quarantine(&node, out),
-                Err(error) => warn!(%node, %error, "stored, and no proof"),
+        for (node, _, first, second) in
+            loaded.doubles.iter().filter(|(node, key, ..)| current(node, key))
+        {
+            if let Ok(node) = node.parse() {
+                let proof = Proof { first: first.clone(), second: second.clone() };
+                match self.book.proof(&node, proof) {
+                    Ok(_) => self.quarantine(&node, out),
+                    Err(error) => warn!(%node, %error, "stored, and not believed"),
+                }
             }
         }
         for (node, envelope) in &loaded.beacons {
