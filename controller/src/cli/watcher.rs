@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::context::{Context, STATE};
+use super::exit::Exit;
 use super::failure::{At, Failure};
 use super::init::tls_key;
 use super::link::{self, Heard, Until, What};
@@ -40,6 +41,8 @@ pub struct Watcher {
     pub told: Told,
     state: StateFile,
     ledger: Ledger,
+    /// Why each board is not heard, by its place in the configuration.
+    lost: BTreeMap<usize, Failure>,
 }
 
 impl Watcher {
@@ -62,7 +65,7 @@ impl Watcher {
         };
         let told = Told { boards: boards.map(seen).collect() };
         let book = Book::new(&context.network);
-        let mut watcher = Self { context, trust, book, told, state, ledger };
+        let mut watcher = Self { context, trust, book, told, state, ledger, lost: BTreeMap::new() };
         watcher.admit();
         Ok(watcher)
     }
@@ -107,7 +110,10 @@ impl Watcher {
         let number = heard.board;
         let clock = Timestamp::now();
         match heard.what {
-            What::Lost(failure) => self.board(number).lost = Some(failure.what),
+            What::Lost(failure) => {
+                self.board(number).lost = Some(failure.what.clone());
+                self.lost.insert(number, failure);
+            }
             What::Said(message) => {
                 let board = self.board(number);
                 board.heard = Some(clock);
@@ -223,6 +229,11 @@ impl Watcher {
 
     /// Why no board was heard.
     pub fn deaf(&self) -> Failure {
+        // A board that refuses says more than one that is not there.
+        let refused = self.lost.values().find(|failure| failure.exit == Exit::Refused);
+        if let Some(refused) = refused {
+            return refused.clone();
+        }
         let mut failure = Failure::new("U041", "no controller could be heard");
         let lost = |board: &BoardSeen| {
             let why = board.lost.as_deref().unwrap_or("no answer in time");

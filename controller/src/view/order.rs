@@ -180,7 +180,8 @@ impl Order {
         match self.budget {
             None => format!("{pace}; seats are NOT counted: the chain may halt"),
             Some(seats) => {
-                format!("{pace}, at most {seats} seats away at any time ({} active)", self.active)
+                let seats = super::words::count(seats as usize, "seat");
+                format!("{pace}, at most {seats} away at any time ({} active)", self.active)
             }
         }
     }
