@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::receipt::Event;
-use crate::rule::facts::{Acknowledged, Final, NodeFacts, PlanFacts, RECENT};
+use crate::rule::Final;
+use crate::rule::facts::{Acknowledged, NodeFacts, PlanFacts, RECENT};
 
 impl PlanFacts {
     /// Takes the next receipt of the chain in. What was said first stays: promises and final
