@@ -152,7 +152,7 @@ fn a_timeline_is_told_in_json_as_well() {
 #[test]
 fn a_plan_that_runs_out_says_so() {
     let (mut plan, roster) = upgrade();
-    plan.valid.until = "2026-11-22T12:10:00Z".parse().expect("a date");
+    plan.valid.until = "2026-11-22T12:00:00Z".parse().expect("a date");
     let timeline = play(&plan, &roster, &options(&[]));
     assert_eq!((timeline.done, timeline.never.len()), (2, 5), "{timeline}");
     assert!(timeline.never[0].why.contains("a new plan is needed"));
