@@ -143,9 +143,8 @@ impl Book {
         }
         if added? == Added::New {
             facts.head = page.chain.head();
-            if !self.strangers.contains(&(claimed.plan.clone(), claimed.node)) {
-                facts.plans.entry(claimed.plan).or_default().fold(claimed.at, &claimed.event);
-            }
+            let counts = !self.strangers.contains(&(claimed.plan.clone(), claimed.node.clone()));
+            facts.fold(&claimed, counts);
             return Ok(Added::New);
         }
         Ok(Added::Known)
@@ -176,10 +175,7 @@ impl Book {
         if newer? {
             page.beacon = Some(envelope);
             page.heard = Some(now);
-            if let Some(height) = claimed.health.height {
-                facts.remember(claimed.at, height);
-            }
-            facts.beacon = Some(claimed);
+            facts.take(claimed);
             return Ok(true);
         }
         Ok(false)
@@ -261,10 +257,8 @@ impl Page {
         facts.quarantined = self.proof.is_some();
         facts.plans.clear();
         for receipt in self.chain.receipts() {
-            if !strangers.contains(&(receipt.plan.clone(), receipt.node.clone())) {
-                let plan = facts.plans.entry(receipt.plan.clone()).or_default();
-                plan.fold(receipt.at, &receipt.event);
-            }
+            let stranger = strangers.contains(&(receipt.plan.clone(), receipt.node.clone()));
+            facts.fold(receipt, !stranger);
         }
     }
 

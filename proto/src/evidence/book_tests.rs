@@ -11,7 +11,8 @@ use crate::documents::roster::{Consensus, Node, Role};
 use crate::documents::{Class, Digest};
 use crate::evidence::Event;
 use crate::evidence::beacon::Health;
-use crate::rule::facts::{Final, RECENT};
+use crate::rule::Final;
+use crate::rule::facts::RECENT;
 
 const NET: &str = "testnet";
 

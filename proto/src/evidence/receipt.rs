@@ -116,6 +116,16 @@ impl Event {
         }
     }
 
+    /// It tells that something was done, or is about to be done, to the container.
+    pub fn is_effect(&self) -> bool {
+        match self {
+            Event::Began { .. } | Event::Stopped { .. } | Event::Failed { .. } => true,
+            Event::Done(_) | Event::RolledBack(_) => true,
+            Event::Acknowledged { .. } | Event::Asked | Event::Prepared => false,
+            Event::Declined { .. } => false,
+        }
+    }
+
     /// Final: that agent begins nothing of this plan again (rule 3).
     pub fn is_final(&self) -> bool {
         matches!(self, Event::Declined { .. } | Event::Done(_) | Event::RolledBack(_))

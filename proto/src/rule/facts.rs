@@ -37,6 +37,8 @@ pub struct NodeFacts {
     pub recent: VecDeque<(Timestamp, u64)>,
     /// The newest verified receipt.
     pub head: Option<Head>,
+    /// Counter of its newest receipt that tells of an effect on the container.
+    pub effect: Option<u64>,
     /// It signed two receipts with one counter.
     pub quarantined: bool,
     /// Its receipts, folded by plan.

@@ -30,6 +30,7 @@ pub mod promise;
 pub mod reason;
 pub mod seats;
 pub mod sight;
+pub mod simulate;
 pub mod turn;
 
 pub use decide::{decide, decide_with};

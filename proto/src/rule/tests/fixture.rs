@@ -15,15 +15,15 @@ use crate::rule::{
 };
 
 /// Noon of the day on which everything happens.
-pub(super) fn noon() -> Timestamp {
+pub(in crate::rule) fn noon() -> Timestamp {
     "2026-11-22T12:00:00Z".parse().unwrap()
 }
 
-pub(super) fn at(seconds: i64) -> Timestamp {
+pub(in crate::rule) fn at(seconds: i64) -> Timestamp {
     noon() + SignedDuration::from_secs(seconds)
 }
 
-pub(super) fn name(index: usize) -> NodeName {
+pub(in crate::rule) fn name(index: usize) -> NodeName {
     format!("n{index}").parse().unwrap()
 }
 
@@ -33,7 +33,7 @@ fn key(index: usize) -> PublicKey {
 }
 
 /// Documents, evidence and the moment of one test.
-pub(super) struct Field {
+pub(in crate::rule) struct Field {
     pub plan: Plan,
     pub roster: Roster,
     pub others: BTreeMap<PlanId, Plan>,
@@ -41,7 +41,7 @@ pub(super) struct Field {
     pub now: Timestamp,
 }
 
-pub(super) fn id(plan: &Plan) -> PlanId {
+pub(in crate::rule) fn id(plan: &Plan) -> PlanId {
     PlanId {
         class: plan.class,
         serial: plan.serial,
@@ -50,7 +50,7 @@ pub(super) fn id(plan: &Plan) -> PlanId {
 }
 
 /// A restart of `n0 … n(size-1)`, one by one in a single wave, seven seats' usual budget of 2.
-pub(super) fn plan(size: usize, serial: u64) -> Plan {
+pub(in crate::rule) fn plan(size: usize, serial: u64) -> Plan {
     let member = |i| Member { name: name(i), key: Some(key(i)), seat: Some(format!("n{i}")) };
     let wave = Wave {
         name: "all".into(),
@@ -95,7 +95,7 @@ pub(super) fn plan(size: usize, serial: u64) -> Plan {
 
 impl Field {
     /// `size` nodes, all well, all with their promise for plan 42.
-    pub(super) fn well(size: usize) -> Self {
+    pub(in crate::rule) fn well(size: usize) -> Self {
         let plan = plan(size, 42);
         let node = |i| Node {
             name: name(i),
@@ -131,27 +131,27 @@ impl Field {
         field
     }
 
-    pub(super) fn facts(&mut self, node: usize) -> &mut NodeFacts {
+    pub(in crate::rule) fn facts(&mut self, node: usize) -> &mut NodeFacts {
         self.evidence.nodes.entry(name(node)).or_default()
     }
 
     /// What a node said about the plan.
-    pub(super) fn said(&mut self, node: usize) -> &mut PlanFacts {
+    pub(in crate::rule) fn said(&mut self, node: usize) -> &mut PlanFacts {
         let id = id(&self.plan);
         self.facts(node).plans.entry(id).or_default()
     }
 
     /// What a node said about another plan.
-    pub(super) fn said_of(&mut self, node: usize, plan: &Plan) -> &mut PlanFacts {
+    pub(in crate::rule) fn said_of(&mut self, node: usize, plan: &Plan) -> &mut PlanFacts {
         let id = id(plan);
         self.facts(node).plans.entry(id).or_default()
     }
 
-    pub(super) fn ended(&mut self, node: usize, outcome: Final) {
+    pub(in crate::rule) fn ended(&mut self, node: usize, outcome: Final) {
         self.said(node).outcome = Some((outcome, at(-30)));
     }
 
-    pub(super) fn beacon(
+    pub(in crate::rule) fn beacon(
         &mut self,
         node: usize,
         date: Timestamp,
@@ -175,31 +175,31 @@ impl Field {
         });
     }
 
-    pub(super) fn knows(&mut self, other: Plan) {
+    pub(in crate::rule) fn knows(&mut self, other: Plan) {
         self.others.insert(id(&other), other);
     }
 
-    pub(super) fn may(&self, node: usize) -> Result<Permit, Reason> {
+    pub(in crate::rule) fn may(&self, node: usize) -> Result<Permit, Reason> {
         self.may_by(&prepared(node))
     }
 
-    pub(super) fn may_by(&self, me: &Observations) -> Result<Permit, Reason> {
+    pub(in crate::rule) fn may_by(&self, me: &Observations) -> Result<Permit, Reason> {
         let id = id(&self.plan);
         permission(&self.documents(&id), &self.evidence, me, self.now)
     }
 
-    pub(super) fn decide(&self, me: &Observations) -> Decision {
+    pub(in crate::rule) fn decide(&self, me: &Observations) -> Decision {
         let id = id(&self.plan);
         decide(&self.documents(&id), &self.evidence, me, self.now)
     }
 
-    pub(super) fn documents<'a>(&'a self, id: &'a PlanId) -> Documents<'a> {
+    pub(in crate::rule) fn documents<'a>(&'a self, id: &'a PlanId) -> Documents<'a> {
         Documents { id, plan: &self.plan, roster: &self.roster, others: &self.others }
     }
 }
 
 /// A node that has prepared and is free to go.
-pub(super) fn prepared(node: usize) -> Observations {
+pub(in crate::rule) fn prepared(node: usize) -> Observations {
     Observations {
         me: name(node),
         stage: Stage::Prepared,

@@ -1,0 +1,15 @@
+//! A hostile world for the rule: random fleets and plans, and a controller that shows every
+//! node what it likes of what was truly signed. The permission function is an argument, so
+//! that broken rules can be shown to be caught.
+
+pub mod broken;
+pub mod check;
+pub mod node;
+pub mod scene;
+pub mod walk;
+pub mod world;
+
+pub use check::Violation;
+pub use muster_proto::rule::decide::Rule;
+pub use scene::{PlanDraw, Relation, Scene, SceneDraw};
+pub use world::{Move, World};

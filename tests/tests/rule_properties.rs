@@ -1,0 +1,188 @@
+//! The rule in a hostile world: what rollouts take away never exceeds the budget, nobody begins
+//! before his turn, and without faults everybody finishes. Broken rules are caught by the same.
+
+use std::cell::Cell;
+
+use muster_proto::rule::{Final, permission};
+use muster_tests::rules::{
+    Move, PlanDraw, Relation, Rule, Scene, SceneDraw, Violation, World, broken,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner};
+
+fn relation() -> impl Strategy<Value = Relation> {
+    prop_oneof![Just(Relation::Neither), Just(Relation::After), Just(Relation::Supersedes)]
+}
+
+fn plan() -> impl Strategy<Value = PlanDraw> {
+    let pace = (1u8..4, vec(any::<u8>(), 1..7), 0u8..5, 0u8..3);
+    let terms = (prop_oneof![3 => Just(0u8), 1 => 1u8..12], 0u8..3, prop::bool::weighted(0.2));
+    // Restarts and stops take away; an upgrade is a restart that can be undone.
+    let action = prop_oneof![4 => Just(0u8), 3 => Just(1u8), 2 => Just(2u8), 1 => Just(3u8)];
+    let budget = prop_oneof![8 => 1u8..4, 1 => Just(0u8)];
+    (action, budget, pace, terms, relation()).prop_map(
+        |(
+            action,
+            budget,
+            (parallel, order, cut, slack),
+            (soak_s, tolerate, emergency),
+            relation,
+        )| {
+            PlanDraw {
+                action,
+                budget,
+                parallel,
+                order,
+                cut,
+                slack,
+                soak_s,
+                tolerate,
+                emergency,
+                relation,
+            }
+        },
+    )
+}
+
+fn scene() -> impl Strategy<Value = SceneDraw> {
+    let fleet = (2u8..7, 0u8..2, prop::bool::weighted(0.2), prop::bool::weighted(0.2));
+    let leaver = prop::option::weighted(0.2, any::<u8>());
+    (fleet, leaver, vec(-2i8..3, 6), vec(plan(), 1..4)).prop_map(
+        |((nodes, unmanaged, group, seatless), leaver, clocks, plans)| SceneDraw {
+            nodes,
+            unmanaged,
+            group,
+            seatless,
+            leaver,
+            clocks,
+            plans,
+        },
+    )
+}
+
+fn one_move() -> impl Strategy<Value = Move> {
+    let node = || any::<u8>();
+    prop_oneof![
+        24 => (node(), any::<u8>(), any::<u8>()).prop_map(|(n, p, luck)| Move::Act(n, p, luck)),
+        8 => (node(), node(), any::<u8>(), any::<u8>()).prop_map(|(a, b, r, s)| Move::Show(a, b, r, s)),
+        8 => node().prop_map(Move::ShowAll),
+        4 => (node(), any::<u8>()).prop_map(|(n, p)| Move::Learn(n, p)),
+        3 => (1u8..6).prop_map(Move::Pass),
+        1 => any::<u8>().prop_map(|s| Move::Pass(s / 3)),
+        3 => node().prop_map(Move::Beacon),
+        1 => node().prop_map(Move::Crash),
+        1 => node().prop_map(Move::Fail),
+        1 => node().prop_map(Move::Lag),
+        1 => node().prop_map(Move::Recover),
+        1 => (node(), any::<u8>(), any::<u8>()).prop_map(|(n, p, w)| Move::Policy(n, p, w)),
+        1 => node().prop_map(Move::Roster),
+    ]
+}
+
+fn story() -> impl Strategy<Value = (SceneDraw, Vec<Move>)> {
+    (scene(), vec(one_move(), 50..400))
+}
+
+/// The same stories in every run; `PROPTEST_CASES` asks for more of them.
+fn runner(cases: u32, shrink: u32) -> TestRunner {
+    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    let config = Config {
+        cases: asked.unwrap_or(cases),
+        max_shrink_iters: shrink,
+        failure_persistence: None,
+        ..Config::default()
+    };
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[42; 32]))
+}
+
+fn tell(rule: Rule, draw: &SceneDraw, moves: &[Move]) -> Result<(), Violation> {
+    World::new(&Scene::new(draw), rule).play(moves)
+}
+
+#[test]
+fn rollouts_never_take_away_more_than_the_budget_and_nobody_begins_before_his_turn() {
+    let began = Cell::new(0_usize);
+    let told = runner(6_000, 20_000).run(&story(), |(draw, moves)| {
+        let scene = Scene::new(&draw);
+        let mut world = World::new(&scene, permission);
+        let outcome = world.play(&moves);
+        began.set(began.get() + world.began());
+        outcome.map_err(|violation| TestCaseError::fail(violation.to_string()))
+    });
+    if let Err(error) = told {
+        panic!("{error}");
+    }
+    assert!(
+        began.get() > 6_000,
+        "only {} nodes ever began: the stories prove nothing",
+        began.get()
+    );
+}
+
+/// How many stories it takes until the harness finds a violation by this rule.
+fn caught_after(rule: Rule) -> Option<(u32, Violation)> {
+    let stories = Cell::new(0);
+    let told = runner(30_000, 0).run(&story(), |(draw, moves)| {
+        stories.set(stories.get() + 1);
+        tell(rule, &draw, &moves).map_err(|violation| TestCaseError::fail(format!("{violation:?}")))
+    });
+    match told {
+        Err(TestError::Fail(_, (draw, moves))) => {
+            let violation = tell(rule, &draw, &moves).expect_err("it failed a moment ago");
+            Some((stories.get(), violation))
+        }
+        Err(TestError::Abort(reason)) => panic!("{reason}"),
+        Ok(()) => None,
+    }
+}
+
+#[test]
+fn every_broken_rule_is_caught() {
+    let mut table = String::new();
+    let mut missed = Vec::new();
+    for (name, rule) in broken::ALL {
+        match caught_after(rule) {
+            Some((stories, violation)) => {
+                table += &format!("{stories:>6} stories: {name}: {violation}\n");
+            }
+            None => missed.push(name),
+        }
+    }
+    println!("{table}");
+    assert!(missed.is_empty(), "not caught: {missed:?}\n{table}");
+}
+
+/// Plans that can end: nobody stays away, and nothing waits for who is not there.
+fn peaceful(mut draw: SceneDraw) -> SceneDraw {
+    draw.leaver = None;
+    draw.seatless = false;
+    for plan in &mut draw.plans {
+        plan.action = if plan.action == 2 { 2 } else { 0 };
+        plan.budget = plan.budget.max(1);
+    }
+    draw
+}
+
+#[test]
+fn without_faults_everybody_finishes_at_the_agreed_pace() {
+    let told = runner(1_500, 2_000).run(&(scene(), 0usize..40), |(draw, second_comes)| {
+        let scene = Scene::new(&peaceful(draw));
+        let mut world = World::new(&scene, permission);
+        let calm = world.calmly(second_comes, 600);
+        calm.map_err(|trouble| TestCaseError::fail(trouble))?;
+        for (index, (id, plan)) in scene.plans.iter().enumerate() {
+            let replaced =
+                scene.plans.iter().any(|(_, newer)| newer.supersedes.contains(&id.serial));
+            for (_, name) in plan.order().filter(|_| !replaced) {
+                let node = &world.nodes[world.index(name).expect("managed")];
+                let outcome = node.part(index).outcome();
+                prop_assert_eq!(outcome, Some(Final::Done), "{} under plan {}", name, index);
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = told {
+        panic!("{error}");
+    }
+}
