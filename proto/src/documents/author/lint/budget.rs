@@ -28,7 +28,7 @@ pub(super) fn check(context: &Context<'_>, found: &mut Vec<Finding>) {
         let finding = Finding::new(Code::P037, "budget.down");
         found.push(finding.note("0 seats may be away").fix("1 at least"));
     } else if unmanaged.len() as u32 + 1 > down {
-        let note = format!("{} seats have no agent, {down} may be away", unmanaged.len());
+        let note = format!("{} without an agent, {down} may be away", unmanaged.len());
         let finding = Finding::new(Code::P038, "budget.down").note(note);
         found.push(finding.fix("a larger budget, agents there, or `unmanaged: assume-up`"));
     }
