@@ -172,10 +172,11 @@ fn every_case_is_found_at_the_marked_place_and_nothing_else() {
 }
 
 /// Codes that no file under `cases/lint` can raise, and the test that raises each.
-const ELSEWHERE: [(Code, &str); 4] = [
+const ELSEWHERE: [(Code, &str); 5] = [
     (Code::D102, "a_file_that_is_too_large_is_refused_before_it_is_read"),
     (Code::D128, "an_enrolment_for_another_network_or_operator_is_refused"),
     (Code::D129, "a_layout_that_is_not_understood_is_left_alone"),
+    (Code::P210, "a_signer_is_warned_of_older_plans_that_may_be_open"),
     (Code::P039, "a_signer_refuses_a_plan_that_differs_from_its_sources"),
 ];
 
@@ -291,6 +292,15 @@ fn a_signer_refuses_a_plan_that_differs_from_its_sources() {
     wide.budget = Budget::Seats(3);
     let refused = recheck(&wide, None, &known).expect_err("linted again");
     assert!(refused.0.iter().any(|finding| finding.code == Code::P014), "{refused}");
+}
+
+#[test]
+fn a_signer_is_warned_of_older_plans_that_may_be_open() {
+    let (known, frozen) = frozen();
+    let mut lone = frozen.plan;
+    lone.after.clear();
+    let warnings = recheck(&lone, None, &known).expect("no error");
+    assert_eq!(warnings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::P210]);
 }
 
 #[test]

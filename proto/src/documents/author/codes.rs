@@ -253,4 +253,6 @@ codes! {
         "Nothing is counted: the chain stops when more than a third of the active seats are away."
     P209 "P209" Warning "nodes without an agent are taken for up"
         "On the officers' word; if they are down, the chain may halt."
+    P210 "P210" Warning "an older plan may still be open"
+        "Documents alone do not tell that a plan is over. If it is not, nodes finish it first."
 }

@@ -16,16 +16,16 @@ use crate::documents::ids::{Counter, PublicKey};
 /// `muster: root/v1`: keys and thresholds of root, targets, snapshot and timestamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootYaml {
-    /// The networks whose documents hang on it.
-    pub networks: Vec<String>,
+    /// The network whose documents hang on it.
+    pub network: String,
     /// From 1 on; by default the one after the newest.
     pub version: Option<u64>,
     /// After this nobody believes it.
     pub expires: Timestamp,
     /// Keys of people, by name.
     pub officers: BTreeMap<String, PublicKey>,
-    /// Keys of publishers, by name: online.
-    pub publishers: BTreeMap<String, PublicKey>,
+    /// Keys of the publisher, by name: online.
+    pub publisher: BTreeMap<String, PublicKey>,
     /// Who signs the next root.
     pub root: Signers,
     /// Who signs the keys of the roles below.
@@ -41,6 +41,8 @@ pub struct RootYaml {
 /// `muster: keys/v1`: keys and thresholds of the delegated roles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeysYaml {
+    /// Whose.
+    pub network: String,
     /// After this nobody believes it.
     pub expires: Timestamp,
     /// Keys of people, by name.
@@ -77,11 +79,11 @@ impl AuthorDocument for RootYaml {
     const KIND: &'static str = "root/v1";
 
     fn fields(mut f: Fields<'_>, r: &mut Reader<'_>) -> Option<Self> {
-        let networks = f.need("networks", r);
+        let network = f.need("network", r);
         let version = f.may("version", r);
         let expires = f.need("expires", r);
         let officers = f.need("officers", r);
-        let publishers = f.need("publishers", r);
+        let publisher = f.need("publisher", r);
         let root = f.need("root", r);
         let targets = f.need("targets", r);
         let snapshot = f.need("snapshot", r);
@@ -89,11 +91,11 @@ impl AuthorDocument for RootYaml {
         let serial_floor = f.or("serial-floor", Floors::default(), r);
         f.end(r);
         Some(Self {
-            networks: networks?,
+            network: network?,
             version: version?,
             expires: expires?,
             officers: officers?,
-            publishers: publishers?,
+            publisher: publisher?,
             root: root?,
             targets: targets?,
             snapshot: snapshot?,
@@ -107,11 +109,12 @@ impl AuthorDocument for KeysYaml {
     const KIND: &'static str = "keys/v1";
 
     fn fields(mut f: Fields<'_>, r: &mut Reader<'_>) -> Option<Self> {
+        let network = f.need("network", r);
         let expires = f.need("expires", r);
         let officers = f.need("officers", r);
         let roles = f.need::<Roles>("roles", r);
         f.end(r);
-        Some(Self { expires: expires?, officers: officers?, roles: roles?.0 })
+        Some(Self { network: network?, expires: expires?, officers: officers?, roles: roles?.0 })
     }
 }
 
@@ -187,14 +190,14 @@ pub fn check_root(
     }
     expired(yaml.expires, now, &mut findings);
     one_key_one_name(
-        &[("officers", &yaml.officers), ("publishers", &yaml.publishers)],
+        &[("officers", &yaml.officers), ("publisher", &yaml.publisher)],
         &mut findings,
     );
     for (role, signers) in [("root", &yaml.root), ("targets", &yaml.targets)] {
         check_signers(role, signers, "officers", &yaml.officers, &mut findings);
     }
     for (role, signers) in [("snapshot", &yaml.snapshot), ("timestamp", &yaml.timestamp)] {
-        check_signers(role, signers, "publishers", &yaml.publishers, &mut findings);
+        check_signers(role, signers, "publisher", &yaml.publisher, &mut findings);
     }
     done(findings, &parsed.places)
 }
