@@ -276,6 +276,7 @@ budget: {down: 2 of 7}
 fn a_signer_refuses_a_plan_that_differs_from_its_sources() {
     let (known, frozen) = frozen();
     let author = read::<PlanYaml>("good.yaml", GOOD).expect("good");
+    let author = Written::of(&author).read().expect("it travels");
     recheck(&frozen.plan, Some(&author), &known).expect("the same plan");
 
     let mut swapped = frozen.plan.clone();

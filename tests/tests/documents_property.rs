@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use muster_proto::documents::author::values::Millis;
 use muster_proto::documents::author::{
     KeysYaml, Known, PlanYaml, ReleaseYaml, RootYaml, RosterYaml, freeze, lint_plan, read, release,
     roster,
@@ -154,6 +155,19 @@ proptest! {
         let mut sorted = order.clone();
         sorted.sort_unstable();
         prop_assert_eq!(sorted, DELEGATES.to_vec());
+    }
+
+    #[test]
+    fn a_duration_is_read_back_as_it_is_written(millis in 0_u64..400 * 86_400_000) {
+        let written = Millis(millis).to_string();
+        prop_assert_eq!(Millis::parse(&written), Some(Millis(millis)), "{}", written);
+    }
+
+    #[test]
+    fn no_text_makes_the_units_fall_over(text in ".{0,24}") {
+        if let Some(read) = Millis::parse(&text) {
+            prop_assert_eq!(Millis::parse(&read.to_string()), Some(read));
+        }
     }
 
     #[test]
