@@ -50,12 +50,14 @@ impl Estimate {
     }
 }
 
-/// A duration to the precision people plan with: `45 s`, `31 min`, `1 h 10 min`.
+/// A duration to the precision people plan with: `45 s`, `31 min`, `1 h 10 min`, `3 days`.
 pub fn rough(millis: u64) -> String {
     let seconds = millis.div_ceil(1_000);
     let minutes = (seconds + 30) / 60;
+    let days = (minutes + 720) / 1_440;
     match (seconds, minutes / 60, minutes % 60) {
         (..=99, ..) => format!("{seconds} s"),
+        (_, 48.., _) => format!("{days} days"),
         (_, 0, minutes) => format!("{minutes} min"),
         (_, hours, 0) => format!("{hours} h"),
         (_, hours, minutes) => format!("{hours} h {minutes} min"),

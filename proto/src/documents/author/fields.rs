@@ -33,6 +33,14 @@ impl<'p> Reader<'p> {
         self.findings.push(finding);
     }
 
+    /// Refuses `node` without showing its line, because what stands there may be a secret.
+    pub fn refuse_unseen(&mut self, node: &Node, finding: Finding) {
+        self.refuse(node, finding);
+        if let Some(place) = self.findings.last_mut().and_then(|last| last.place.as_mut()) {
+            place.text = None;
+        }
+    }
+
     /// Refuses `node`, because something else is expected there.
     pub fn wrong_type<T>(&mut self, node: &Node, expected: &str) -> Option<T> {
         let note = format!("expected {expected}, found {}", node.value.what());
@@ -140,7 +148,13 @@ impl<'n> Fields<'n> {
             let finding =
                 Finding::new(Code::D103, "").note(format!("`{}` is not known here", key.text));
             let fix = match nearest(&key.text, self.asked.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
+                Some(near) => {
+                    // Said once: the misspelt field is the missing one.
+                    let missing = self.child(near);
+                    let same = |known: &Finding| known.code == Code::D105 && known.field == missing;
+                    reader.findings.retain(|known| !same(known));
+                    format!("did you mean `{near}`?")
+                }
                 None => format!("known here: {}", self.asked.join(", ")),
             };
             reader.refuse_key(key, self.child(&key.text), finding.fix(fix));

@@ -87,6 +87,8 @@ impl Finding {
     }
 }
 
+/// Columns of a terminal.
+const COLUMNS: usize = 80;
 /// Longest source line shown, in characters; longer ones are cut around the caret.
 const LINE_SHOWN: usize = 72;
 /// Characters kept before the caret when a line is cut.
@@ -106,9 +108,10 @@ impl fmt::Display for Finding {
                 3
             }
         };
-        for (lead, text) in [("", &self.why), ("fix: ", &self.fix)] {
-            if !text.is_empty() {
-                writeln!(f, "{:indent$}= {lead}{text}", "")?;
+        for text in [self.why.clone(), format!("fix: {}", self.fix)] {
+            if !text.is_empty() && text != "fix: " {
+                let lines = wrap(&text, COLUMNS - indent - 2);
+                writeln!(f, "{:indent$}= {}", "", lines.join(&format!("\n{:1$}", "", indent + 2)))?;
             }
         }
         Ok(())
@@ -124,13 +127,9 @@ fn snippet(
     writeln!(f, "  --> {}:{}:{}", place.file, place.line, place.column)?;
     let number = place.line.to_string();
     let indent = number.len().max(2) + 1;
-    let note = match finding.note.is_empty() {
-        true => finding.field.as_str(),
-        false => finding.note.as_str(),
-    };
     let Some(text) = &place.text else {
         writeln!(f, "{number:>0$} | (not shown: the line may hold a secret)", indent - 1)?;
-        writeln!(f, "{:indent$}| {note}", "")?;
+        writeln!(f, "{:indent$}| {}", "", finding.note)?;
         return Ok(indent);
     };
     let at = place.column.saturating_sub(1) as usize;
@@ -139,10 +138,42 @@ fn snippet(
         false => 0,
     };
     let shown: String = text.chars().skip(cut).take(LINE_SHOWN).map(plain).collect();
-    let width = (place.width as usize).min(LINE_SHOWN.saturating_sub(at - cut).max(1));
-    writeln!(f, "{number:>0$} | {shown}", indent - 1)?;
-    writeln!(f, "{:indent$}| {:2$}{3} {note}", "", "", at - cut, "^".repeat(width))?;
+    let (lead, width) = (at - cut, place.width as usize);
+    let caret = "^".repeat(width.min(LINE_SHOWN.saturating_sub(lead)).max(1));
+    writeln!(f, "{number:>1$} | {0}", shown.trim_end(), indent - 1)?;
+    write!(f, "{:indent$}| {:lead$}{caret}", "", "")?;
+    let end = indent + 2 + lead + caret.len();
+    match finding.note.is_empty() {
+        true => writeln!(f)?,
+        false if end + 1 + finding.note.chars().count() <= COLUMNS => {
+            writeln!(f, " {}", finding.note)?;
+        }
+        false => {
+            writeln!(f)?;
+            for line in wrap(&finding.note, COLUMNS - indent - 2) {
+                writeln!(f, "{:indent$}| {line}", "")?;
+            }
+        }
+    }
     Ok(indent)
+}
+
+/// Breaks a text between words.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line > 0 && line + 1 + word.chars().count() > width {
+            lines.push(String::new());
+        }
+        if let Some(last) = lines.last_mut() {
+            if !last.is_empty() {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
 }
 
 /// Control characters (tabs included) are shown as a space, so that carets stay aligned.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::document::{AuthorDocument, Parsed};
 use super::finding::{Finding, Refused};
 use super::known::Known;
@@ -51,6 +53,32 @@ pub fn freeze(parsed: &Parsed<PlanYaml>, known: &Known) -> Result<Frozen, Refuse
 pub fn lint_plan(parsed: &Parsed<PlanYaml>, known: &Known) -> Vec<Finding> {
     let plan = compile(&parsed.value, known);
     lint::check(&plan, Some(&parsed.value), &parsed.places, known)
+}
+
+/// The author's text as it travels beside the frozen plan, so that signers derive it anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Written {
+    /// As the author named it.
+    pub file: String,
+    /// All of it, comments included.
+    pub yaml: String,
+}
+
+impl Written {
+    /// What `parsed` was read from.
+    pub fn of(parsed: &Parsed<PlanYaml>) -> Self {
+        let source = &parsed.places.source;
+        Self { file: source.file.clone(), yaml: source.text.clone() }
+    }
+
+    /// Reads it again.
+    ///
+    /// # Errors
+    /// Every refusal of the text.
+    pub fn read(&self) -> Result<Parsed<PlanYaml>, Refused> {
+        super::read(&self.file, &self.yaml)
+    }
 }
 
 /// What a signer checks: the frozen plan by the same rules, its members and release against

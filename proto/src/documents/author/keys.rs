@@ -16,7 +16,7 @@ use crate::documents::ids::{Counter, PublicKey};
 /// `muster: root/v1`: keys and thresholds of root, targets, snapshot and timestamp.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootYaml {
-    /// Whose root of trust.
+    /// The network whose documents hang on it.
     pub network: String,
     /// From 1 on; by default the one after the newest.
     pub version: Option<u64>,

@@ -32,7 +32,7 @@ pub use codes::{Code, Severity};
 pub use document::{AuthorDocument, Parsed, read};
 pub use enrol::Enrol;
 pub use finding::{Finding, Refused};
-pub use freeze::{Frozen, freeze, lint_plan, recheck};
+pub use freeze::{Frozen, Written, freeze, lint_plan, recheck};
 pub use keys::{KeysYaml, RootYaml};
 pub use known::Known;
 pub use plan::PlanYaml;

@@ -104,7 +104,10 @@ fn append(
     let key = places.key("nodes").ok_or_else(|| by_hand(places))?;
     let (text, dash) = match places.span("nodes[0]") {
         Some(first) => (text.to_owned(), dash_column(text, first).ok_or_else(|| by_hand(places))?),
-        None => (splice(text, places.span("nodes").ok_or_else(|| by_hand(places))?, ""), 2),
+        None => {
+            let list = places.span("nodes").and_then(|span| empty_list(text, span));
+            (splice(text, list.ok_or_else(|| by_hand(places))?, ""), 2)
+        }
     };
     let last = last_line(&text, key, places);
     let edited = insert_after(&text, last, &block(&node, dash));
@@ -181,6 +184,13 @@ fn dash_column(text: &str, first: Span) -> Option<usize> {
     let line = text.lines().nth(first.line as usize - 1)?;
     let blank = line.len() - line.trim_start().len();
     line.trim_start().starts_with('-').then_some(blank)
+}
+
+/// All of `[]`, from its bracket on.
+fn empty_list(text: &str, span: Span) -> Option<Span> {
+    let inside = text[span.start..].strip_prefix('[')?;
+    let close = inside.find(']').filter(|at| inside[..*at].trim().is_empty())?;
+    Some(Span { len: close + 2, ..span })
 }
 
 /// The last line of the list below `nodes`: before the next field, comments and blanks left out.

@@ -54,9 +54,14 @@ impl Source {
         let line = self.text.lines().nth(span.line.saturating_sub(1) as usize).unwrap_or_default();
         let rest = line.chars().count().saturating_sub(span.column.saturating_sub(1) as usize);
         let covered = self.text.get(span.start..span.start + span.len).unwrap_or_default();
-        let covered = covered.lines().next().unwrap_or_default().chars().count();
+        let covered = match covered {
+            "{" | "[" => enclosed(&self.text[span.start..]),
+            _ => covered.lines().next().unwrap_or_default().chars().count(),
+        };
         let low = line.to_lowercase();
-        let secret = SECRET_MARKS.iter().any(|mark| low.contains(mark));
+        // Lines of a pasted key carry no mark of their own.
+        let pasted = self.text.contains("PRIVATE KEY");
+        let secret = pasted || SECRET_MARKS.iter().any(|mark| low.contains(mark));
         Place {
             file: self.file.clone(),
             line: span.line,
@@ -65,6 +70,20 @@ impl Source {
             text: (!secret).then(|| line.to_owned()),
         }
     }
+}
+
+/// Characters from an opening bracket to its closing one, on the same line; 1 when it is not.
+fn enclosed(text: &str) -> usize {
+    let mut depth = 0_usize;
+    for (at, c) in text.lines().next().unwrap_or_default().chars().enumerate() {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' if depth == 1 => return at + 1,
+            '}' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    1
 }
 
 /// Where every field of a document stands, by path such as `order[1].done`.

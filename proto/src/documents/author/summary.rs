@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::codes::Code;
 use super::estimate::{Estimate, rough};
+use super::finding::wrap;
 use super::freeze::required;
 use super::words::word;
 use crate::documents::canonical;
@@ -120,19 +121,8 @@ const WIDTH: usize = 78;
 
 /// Breaks a line between words; what follows is indented.
 fn wrapped(text: &str) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last().map_or(0, |line| line.chars().count());
-        if line > 0 && line + 1 + word.chars().count() > WIDTH {
-            lines.push(format!("  {word}"));
-        } else if let Some(last) = lines.last_mut() {
-            if !last.is_empty() {
-                last.push(' ');
-            }
-            last.push_str(word);
-        }
-    }
-    lines
+    let lines = wrap(text, WIDTH - 2).into_iter().enumerate();
+    lines.map(|(at, line)| if at == 0 { line } else { format!("  {line}") }).collect()
 }
 
 fn what(plan: &Plan, beside: Beside<'_>) -> String {

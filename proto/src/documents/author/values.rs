@@ -216,9 +216,21 @@ macro_rules! read_parsed {
 read_parsed! {
     NodeName => "node name", "1 to 32 lower-case letters, digits and `-`, beginning with a letter";
     Digest => "digest", "`sha256:` and 64 lower-case hex digits";
-    PublicKey => "public key", "64 lower-case hex digits that name an ed25519 point";
     OperatorAddress => "operator address", "`io1` and 38 characters of bech32 with a right checksum";
     Timestamp => "time", "a date with its time and zone, such as `2026-07-23T12:00:00Z`";
+}
+
+/// What is no public key may be a private one: its line is not shown.
+impl Read for PublicKey {
+    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
+        let Some(text) = node.scalar() else { return reader.wrong_type(node, "a public key") };
+        text.parse().ok().or_else(|| {
+            let finding = Finding::new(Code::D109, "").note("this is no public key");
+            let finding = finding.why("64 lower-case hex digits that name an ed25519 point");
+            reader.refuse_unseen(node, finding.fix("`muster key new` prints the public half"));
+            None
+        })
+    }
 }
 
 /// The probe's port when an endpoint names none.

@@ -1,10 +1,12 @@
 //! Whether the chain survives, and whether anybody may ever begin.
 
+use std::collections::BTreeSet;
+
 use super::{Context, quorum};
 use crate::documents::author::codes::Code;
 use crate::documents::author::finding::Finding;
 use crate::documents::author::values::Share;
-use crate::documents::plan::{Action, Budget, Compatibility};
+use crate::documents::plan::{Action, Budget, Compatibility, Unmanaged};
 
 pub(super) fn check(context: &Context<'_>, found: &mut Vec<Finding>) {
     let plan = context.plan;
@@ -16,7 +18,7 @@ pub(super) fn check(context: &Context<'_>, found: &mut Vec<Finding>) {
     let order = context.order_seats();
     let unmanaged = context.unmanaged_seats();
     if plan.action == Action::Stop {
-        let away = order.union(&unmanaged).count() as u32;
+        let away = most_away(context);
         if away > down {
             let note = format!("{away} seats would be away, {down} may be");
             let finding = Finding::new(Code::P016, "budget.down").note(note);
@@ -28,10 +30,24 @@ pub(super) fn check(context: &Context<'_>, found: &mut Vec<Finding>) {
         let finding = Finding::new(Code::P037, "budget.down");
         found.push(finding.note("0 seats may be away").fix("1 at least"));
     } else if unmanaged.len() as u32 + 1 > down {
-        let note = format!("{} seats have no agent, {down} may be away", unmanaged.len());
+        let note = format!("{} without an agent, {down} may be away", unmanaged.len());
         let finding = Finding::new(Code::P038, "budget.down").note(note);
         found.push(finding.fix("a larger budget, agents there, or `unmanaged: assume-up`"));
     }
+}
+
+/// Seats that are away when the last node of a stop begins, its own included.
+fn most_away(context: &Context<'_>) -> u32 {
+    let plan = context.plan;
+    let ordered: BTreeSet<_> = plan.order().map(|(_, name)| name).collect();
+    let assumed_up = plan.unmanaged == Unmanaged::AssumeUp;
+    let gone = context.seats_of_only(|member| match member.key {
+        Some(_) => ordered.contains(&member.name),
+        None => !assumed_up,
+    });
+    // A node of a group takes its seat away for a moment, although the others of it stay.
+    let own = context.order_seats().iter().any(|seat| !gone.contains(seat));
+    gone.len() as u32 + u32::from(own)
 }
 
 fn active(context: &Context<'_>, found: &mut Vec<Finding>) {

@@ -103,7 +103,9 @@ fn older_plans(context: &Context<'_>, found: &mut Vec<Finding>) {
     for (id, other) in known.of_counter(plan.class.counter()) {
         let named = plan.after.contains(&id.serial) || plan.supersedes.contains(&id.serial);
         if id.serial < plan.serial && known.is_open(id, other) && !named {
-            let finding = Finding::new(Code::P007, "serial");
+            // Only evidence tells that a plan is over, and a signer has none.
+            let code = if context.yaml.is_some() { Code::P007 } else { Code::P210 };
+            let finding = Finding::new(code, "serial");
             let note = format!("plan {id} ({}) is open until {}", other.title, other.valid.until);
             let fix = format!("`after: [{0}]`, or `supersedes: [{0}]`", id.serial);
             found.push(finding.note(note).fix(fix));

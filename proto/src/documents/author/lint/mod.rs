@@ -19,7 +19,7 @@ use super::known::Known;
 use super::plan::PlanYaml;
 use super::source::Places;
 use crate::documents::ids::NodeName;
-use crate::documents::plan::{Action, Budget, Plan, Unmanaged};
+use crate::documents::plan::{Action, Budget, Member, Plan, Unmanaged};
 use crate::documents::release::{Priority, Release};
 use crate::documents::roster::Node;
 
@@ -87,8 +87,17 @@ impl<'a> Context<'a> {
         if self.plan.unmanaged != Unmanaged::Away {
             return BTreeSet::new();
         }
-        let without_agent = self.plan.members.iter().filter(|member| member.key.is_none());
-        without_agent.filter_map(|member| member.seat.as_deref()).collect()
+        self.seats_of_only(|member| member.key.is_none())
+    }
+
+    /// Seats all of whose holders are such. A standby group is there while one of it is.
+    fn seats_of_only(&self, such: impl Fn(&Member) -> bool) -> BTreeSet<&'a str> {
+        let (mut seats, mut others) = (BTreeSet::new(), BTreeSet::new());
+        for member in &self.plan.members {
+            let list = if such(member) { &mut seats } else { &mut others };
+            list.extend(member.seat.as_deref());
+        }
+        seats.difference(&others).copied().collect()
     }
 
     /// The budget in seats, when this action takes seats away and they are counted.

@@ -2,9 +2,8 @@
 
 use super::{Context, some};
 use crate::documents::author::codes::Code;
-use crate::documents::author::estimate::Estimate;
+use crate::documents::author::estimate::{Estimate, rough};
 use crate::documents::author::finding::Finding;
-use crate::documents::author::values::Millis;
 use crate::documents::plan::{Action, Budget, Unmanaged};
 
 /// Longer than this, an abort could be hidden for longer than people keep watch.
@@ -62,12 +61,12 @@ fn times(context: &Context<'_>, found: &mut Vec<Finding>) {
     let valid = u64::try_from(valid).unwrap_or(0);
     let estimate = Estimate::of(plan);
     if valid > 0 && estimate.expected_ms > valid {
-        let note = format!("about {}, valid for {}", estimate.expected(), Millis(valid));
+        let note = format!("about {}, valid for {}", estimate.expected(), rough(valid));
         let fix = "a later `until`, a shorter soak or a higher `parallel`";
         found.push(Finding::new(Code::P206, "valid.until").note(note).fix(fix));
     }
     if valid > VALID_MS {
-        let note = format!("for {}", Millis(valid));
+        let note = format!("for {}", rough(valid));
         found.push(Finding::new(Code::P207, "valid.until").note(note).fix("7 days at most"));
     }
 }
