@@ -347,9 +347,7 @@ impl Trust {
         let role = path.split('/').next().filter(|role| role.parse::<SigningRole>().is_ok());
         let role = self.tuf.role(role.ok_or_else(unlisted)?).ok_or_else(unlisted)?;
         let file = role.target(path).ok_or_else(unlisted)?;
-        let digest = Digest::of(content);
-        Ok(file.length == content.len() as u64
-            && file.hashes.get("sha256").map(String::as_str) == Some(digest.hex()))
+        Ok(Tuf::is_target(file, content))
     }
 
     /// Drops what is no longer listed, and parses what may be believed at `now`.
@@ -417,12 +415,16 @@ impl Trust {
         SigningRole::ALL.into_iter().filter_map(one).collect()
     }
 
-    /// Contents go when their role's newest metadata is loaded and lists them no more.
+    /// Contents go when their role's newest metadata lists them no more, or cannot speak at all.
+    /// They stay while that metadata is withheld: nobody sends them twice.
     fn forget_unlisted(&mut self) {
         let files = std::mem::take(&mut self.files);
         let keep = |path: &str, content: &[u8]| {
             let role = path.split('/').next().unwrap_or_default();
-            self.tuf.role(role).is_none() || self.listed(path, content).unwrap_or(false)
+            match self.tuf.role(role) {
+                Some(_) => self.listed(path, content).unwrap_or(false),
+                None => !self.bad.contains_key(role),
+            }
         };
         self.files = files.into_iter().filter(|(path, it)| keep(path, it)).collect();
     }

@@ -1,5 +1,6 @@
 //! A world of officers, publisher and board for tests of trust, and ways to cheat in it.
 
+pub mod client;
 mod documents;
 mod forge;
 mod world;
