@@ -11,7 +11,7 @@ use super::limits;
 use super::metadata::{KeysExtra, RootExtra};
 use super::offer::{Offer, Refused, Taken};
 use super::shape;
-use super::tuf::{Tuf, bounded};
+use super::tuf::{Step, Tuf, bounded};
 use crate::documents::keys::SigningRole;
 use crate::documents::{Digest, Roster};
 
@@ -169,7 +169,8 @@ impl Trust {
             return;
         }
         match self.verified_pair(timestamp, offer.snapshot.as_deref(), now) {
-            Ok(next) => {
+            Ok(None) => {}
+            Ok(Some(next)) => {
                 let same_roles = next.snapshot_bytes() == self.tuf.snapshot_bytes();
                 self.tuf = next;
                 taken.advanced = true;
@@ -182,29 +183,29 @@ impl Trust {
         }
     }
 
+    /// None when the timestamp says what the held one says.
     fn verified_pair(
         &self,
         timestamp: &[u8],
         snapshot: Option<&[u8]>,
         now: Timestamp,
-    ) -> Result<Tuf, TrustError> {
+    ) -> Result<Option<Tuf>, TrustError> {
         let mut next = self.tuf.clone();
         next.check_root(now)?;
-        next.timestamp(timestamp, now)?;
+        if next.timestamp(timestamp, now)? == Step::Same {
+            return Ok(None);
+        }
         shape::timestamp(next.trusted_timestamp().expect("it was just taken"))?;
         if next.trusted_snapshot().is_some() && next.snapshot_is_pinned() {
             next.check_fresh(now)?;
-            return Ok(next);
+            return Ok(Some(next));
         }
         let withheld = || TrustError::Withheld { what: "snapshot".into() };
-        let snapshot = match (snapshot, next.snapshot_bytes()) {
-            (Some(offered), _) => offered.to_vec(),
-            (None, Some(held)) if next.snapshot_is_pinned() => held.to_vec(),
-            _ => return Err(withheld()),
-        };
+        let held = next.snapshot_bytes().filter(|_| next.snapshot_is_pinned());
+        let snapshot = held.or(snapshot).ok_or_else(withheld)?.to_vec();
         next.snapshot(&snapshot, now)?;
         shape::snapshot(next.trusted_snapshot().expect("it was just taken"))?;
-        Ok(next)
+        Ok(Some(next))
     }
 
     /// After a new snapshot, only what it pins stays in the pool.

@@ -77,7 +77,12 @@ impl Tuf {
             return Ok(Step::Same);
         }
         let mut set = self.set.clone();
-        set.update_timestamp(bytes, now).map_err(|e| TrustError::of("timestamp", e))?;
+        match set.update_timestamp(bytes, now) {
+            Err(sigstore_tuf::Error::EqualVersion { .. }) if self.says_the_same(bytes) => {
+                return Ok(Step::Same);
+            }
+            done => done.map_err(|e| TrustError::of("timestamp", e))?,
+        }
         // The verifier compares with the timestamp before; this holds when there is none left.
         let pinned = set.timestamp().and_then(|it| it.snapshot_meta()).map(|pin| pin.version);
         if let (Some(held), Some(offered)) = (&self.snapshot, pinned) {
@@ -86,6 +91,16 @@ impl Tuf {
         self.set = set;
         self.timestamp = Some(bytes.to_vec());
         Ok(Step::New)
+    }
+
+    /// Whether `bytes` sign the same as the held timestamp: the same words in another spelling.
+    fn says_the_same(&self, bytes: &[u8]) -> bool {
+        let signed = |bytes: &[u8]| {
+            let metadata = Metadata::<sigstore_tuf::Timestamp>::from_slice(bytes).ok()?;
+            Some(metadata.signed_canonical().to_vec())
+        };
+        let held = self.timestamp.as_deref().and_then(signed);
+        held.is_some() && held == signed(bytes)
     }
 
     /// Loads a timestamp that was verified before; expired, it still is a floor.
