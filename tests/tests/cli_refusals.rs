@@ -162,7 +162,10 @@ async fn a_board_that_is_not_there_or_not_the_pinned_one_is_told_apart() {
     refused(&world.muster("alice", &["fleet"]).await, 5, "U041");
     let said = world.muster("alice", &["--json", "fleet"]).await;
     let error: serde_json::Value = serde_json::from_str(&said.out).expect("an error as JSON");
-    assert_eq!((error["error"]["code"].as_str(), error["error"]["exit"].as_i64()), (Some("U041"), Some(5)));
+    assert_eq!(
+        (error["error"]["code"].as_str(), error["error"]["exit"].as_i64()),
+        (Some("U041"), Some(5))
+    );
 }
 
 #[tokio::test]

@@ -21,8 +21,8 @@ use tracing::{error, info};
 
 use self::refused::DeskError;
 use crate::board::command::{Command, Reply};
-use crate::board::refused::Turned;
 use crate::board::cursor::{Cursor, Reader};
+use crate::board::refused::Turned;
 use crate::board::{Board, PUMP_QUEUE, Pump};
 use crate::config::{Config, Person, Right};
 use crate::store::Store;

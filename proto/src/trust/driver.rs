@@ -11,7 +11,7 @@ use super::limits;
 use super::metadata::{KeysExtra, RootExtra};
 use super::offer::{Offer, Refused, Taken};
 use super::shape;
-use super::tuf::{Tuf, bounded};
+use super::tuf::{Step, Tuf, bounded};
 use crate::documents::keys::SigningRole;
 use crate::documents::{Digest, Roster};
 
@@ -169,7 +169,8 @@ impl Trust {
             return;
         }
         match self.verified_pair(timestamp, offer.snapshot.as_deref(), now) {
-            Ok(next) => {
+            Ok(None) => {}
+            Ok(Some(next)) => {
                 let same_roles = next.snapshot_bytes() == self.tuf.snapshot_bytes();
                 self.tuf = next;
                 taken.advanced = true;
@@ -182,29 +183,29 @@ impl Trust {
         }
     }
 
+    /// None when the timestamp says what the held one says.
     fn verified_pair(
         &self,
         timestamp: &[u8],
         snapshot: Option<&[u8]>,
         now: Timestamp,
-    ) -> Result<Tuf, TrustError> {
+    ) -> Result<Option<Tuf>, TrustError> {
         let mut next = self.tuf.clone();
         next.check_root(now)?;
-        next.timestamp(timestamp, now)?;
+        if next.timestamp(timestamp, now)? == Step::Same {
+            return Ok(None);
+        }
         shape::timestamp(next.trusted_timestamp().expect("it was just taken"))?;
         if next.trusted_snapshot().is_some() && next.snapshot_is_pinned() {
             next.check_fresh(now)?;
-            return Ok(next);
+            return Ok(Some(next));
         }
         let withheld = || TrustError::Withheld { what: "snapshot".into() };
-        let snapshot = match (snapshot, next.snapshot_bytes()) {
-            (Some(offered), _) => offered.to_vec(),
-            (None, Some(held)) if next.snapshot_is_pinned() => held.to_vec(),
-            _ => return Err(withheld()),
-        };
+        let held = next.snapshot_bytes().filter(|_| next.snapshot_is_pinned());
+        let snapshot = held.or(snapshot).ok_or_else(withheld)?.to_vec();
         next.snapshot(&snapshot, now)?;
         shape::snapshot(next.trusted_snapshot().expect("it was just taken"))?;
-        Ok(next)
+        Ok(Some(next))
     }
 
     /// After a new snapshot, only what it pins stays in the pool.
@@ -347,9 +348,7 @@ impl Trust {
         let role = path.split('/').next().filter(|role| role.parse::<SigningRole>().is_ok());
         let role = self.tuf.role(role.ok_or_else(unlisted)?).ok_or_else(unlisted)?;
         let file = role.target(path).ok_or_else(unlisted)?;
-        let digest = Digest::of(content);
-        Ok(file.length == content.len() as u64
-            && file.hashes.get("sha256").map(String::as_str) == Some(digest.hex()))
+        Ok(Tuf::is_target(file, content))
     }
 
     /// Drops what is no longer listed, and parses what may be believed at `now`.
@@ -417,12 +416,16 @@ impl Trust {
         SigningRole::ALL.into_iter().filter_map(one).collect()
     }
 
-    /// Contents go when their role's newest metadata is loaded and lists them no more.
+    /// Contents go when their role's newest metadata lists them no more, or cannot speak at all.
+    /// They stay while that metadata is withheld: nobody sends them twice.
     fn forget_unlisted(&mut self) {
         let files = std::mem::take(&mut self.files);
         let keep = |path: &str, content: &[u8]| {
             let role = path.split('/').next().unwrap_or_default();
-            self.tuf.role(role).is_none() || self.listed(path, content).unwrap_or(false)
+            match self.tuf.role(role) {
+                Some(_) => self.listed(path, content).unwrap_or(false),
+                None => !self.bad.contains_key(role),
+            }
         };
         self.files = files.into_iter().filter(|(path, it)| keep(path, it)).collect();
     }

@@ -123,9 +123,6 @@ pub enum TrustError {
     /// The member `muster` of root or targets is missing or not understood.
     #[error("T029: the member `muster` of {role} is missing or not understood here: {why}")]
     MusterMember { role: String, why: String },
-    /// Cannot become trusted by any signature.
-    #[error("T030: {what} verified, and cannot be used: {why}")]
-    Unusable { what: String, why: String },
 }
 
 impl TrustError {
@@ -161,7 +158,6 @@ impl TrustError {
             TooMany { .. } => "T027",
             NotFresh { .. } => "T028",
             MusterMember { .. } => "T029",
-            Unusable { .. } => "T030",
         }
     }
 

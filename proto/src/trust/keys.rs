@@ -40,6 +40,19 @@ pub enum KeyError {
     EmptyPassphrase,
 }
 
+impl KeyError {
+    /// The stable code, such as `K001`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            KeyError::NotAKey => "K001",
+            KeyError::WrongPassphrase => "K002",
+            KeyError::PassphraseNeeded => "K003",
+            KeyError::NotEncrypted => "K004",
+            KeyError::EmptyPassphrase => "K005",
+        }
+    }
+}
+
 /// A private key. Wiped from memory when dropped; shows only its public half.
 #[derive(Clone)]
 pub struct SecretKey(SigningKey);

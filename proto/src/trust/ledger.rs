@@ -130,9 +130,14 @@ impl Ledger {
         floor: Option<u64>,
     ) -> Result<Admitted, LedgerError> {
         let counter = plan.class.counter();
-        let track = self.networks.entry(network.into()).or_default().entry(counter).or_default();
+        let tracks = self.networks.entry(network.into()).or_default();
+        let track = tracks.entry(counter).or_default();
         track.apply(floor);
-        track.admit(plan)
+        let admitted = track.admit(plan);
+        // A refusal leaves no trace, not even an empty one.
+        tracks.retain(|_, track| *track != Track::default());
+        self.networks.retain(|_, tracks| !tracks.is_empty());
+        admitted
     }
 
     /// Admits all of them, lowest serial first.

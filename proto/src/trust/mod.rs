@@ -30,5 +30,8 @@ pub use ledger::{Admitted, Ledger, LedgerError};
 pub use offer::{Offer, Publication, Refused, Taken, Versions};
 pub use publisher::Publisher;
 pub use state::{State, StateFile};
-pub use tuf::{Step, Tuf};
+pub use tuf::{Step, TargetFile, Targets, Tuf};
 pub use view::{RoleState, RoleView, Signer};
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@
 //! Knows nothing of Muster; the client for the public conformance suite drives it too.
 
 use jiff::Timestamp;
-use sigstore_tuf::{Metadata, Root, Snapshot, Targets, TrustedMetadataSet};
+use sigstore_tuf::{Metadata, Root, Snapshot, TrustedMetadataSet};
+pub use sigstore_tuf::{TargetFile, Targets};
 
 use super::error::TrustError;
 use super::limits;
@@ -76,7 +77,12 @@ impl Tuf {
             return Ok(Step::Same);
         }
         let mut set = self.set.clone();
-        set.update_timestamp(bytes, now).map_err(|e| TrustError::of("timestamp", e))?;
+        match set.update_timestamp(bytes, now) {
+            Err(sigstore_tuf::Error::EqualVersion { .. }) if self.says_the_same(bytes) => {
+                return Ok(Step::Same);
+            }
+            done => done.map_err(|e| TrustError::of("timestamp", e))?,
+        }
         // The verifier compares with the timestamp before; this holds when there is none left.
         let pinned = set.timestamp().and_then(|it| it.snapshot_meta()).map(|pin| pin.version);
         if let (Some(held), Some(offered)) = (&self.snapshot, pinned) {
@@ -85,6 +91,16 @@ impl Tuf {
         self.set = set;
         self.timestamp = Some(bytes.to_vec());
         Ok(Step::New)
+    }
+
+    /// Whether `bytes` sign the same as the held timestamp: the same words in another spelling.
+    fn says_the_same(&self, bytes: &[u8]) -> bool {
+        let signed = |bytes: &[u8]| {
+            let metadata = Metadata::<sigstore_tuf::Timestamp>::from_slice(bytes).ok()?;
+            Some(metadata.signed_canonical().to_vec())
+        };
+        let held = self.timestamp.as_deref().and_then(signed);
+        held.is_some() && held == signed(bytes)
     }
 
     /// Loads a timestamp that was verified before; expired, it still is a floor.
@@ -166,6 +182,38 @@ impl Tuf {
         bounded(role, bytes, limits::ROLE_BYTES)?;
         let done = self.set.update_delegated_targets(bytes, role, delegator, now);
         done.map(|_| ()).map_err(|e| TrustError::of(role, e))
+    }
+
+    /// Whether `role`, loaded through one delegator, also counts for this one: each names keys of his
+    /// own. For clients that search; Muster addresses roles directly.
+    ///
+    /// # Errors
+    /// The usual ones.
+    pub fn delegated_also_by(
+        &self,
+        role: &str,
+        delegator: &str,
+        now: Timestamp,
+    ) -> Result<(), TrustError> {
+        let done = self.set.verify_delegated_targets(role, delegator, now);
+        done.map(|_| ()).map_err(|e| TrustError::of(role, e))
+    }
+
+    /// Whether `content` is the target that `listed` describes: its length, every digest that is
+    /// understood here (SHA-256, SHA-512), and at least one of them.
+    pub fn is_target(listed: &TargetFile, content: &[u8]) -> bool {
+        use sha2::Digest as _;
+        let digest = |algorithm: &str| match algorithm {
+            "sha256" => Some(hex::encode(sha2::Sha256::digest(content))),
+            "sha512" => Some(hex::encode(sha2::Sha512::digest(content))),
+            _ => None,
+        };
+        let mut checked =
+            listed.hashes.iter().filter_map(|(algorithm, hex)| Some((digest(algorithm)?, hex)));
+        let known = listed.hashes.keys().any(|algorithm| digest(algorithm).is_some());
+        listed.length == content.len() as u64
+            && known
+            && checked.all(|(found, hex)| found.eq_ignore_ascii_case(hex))
     }
 
     /// Whether the trusted root is still good at `now`.

@@ -99,7 +99,8 @@ impl World {
         let root = self.home("alice").join("1.root.json");
         std::fs::copy(root, self.board.dir.join("1.root.json")).expect("the root");
         let config = self.board.dir.join("controller.yaml");
-        let mut people = format!("root: {{file: 1.root.json, sha256: \"sha256:{sha256}\"}}\npeople:\n");
+        let mut people =
+            format!("root: {{file: 1.root.json, sha256: \"sha256:{sha256}\"}}\npeople:\n");
         for (name, rights) in [("alice", "watch, publish, hold"), ("bob", "watch")] {
             let shown = json(&self.muster(name, &["--json", "init"]).await);
             let key = shown["tls_key"].as_str().expect("a key");
@@ -218,7 +219,8 @@ impl World {
         let role = |name: &str, threshold: u32| {
             format!("  {name}: {{threshold: {threshold}, keys: [alice, bob, carol]}}\n")
         };
-        let roles: String = ["roster", "release", "drill", "emergency"].map(|it| role(it, 1)).concat();
+        let roles: String =
+            ["roster", "release", "drill", "emergency"].map(|it| role(it, 1)).concat();
         format!(
             "muster: keys/v1\nnetwork: {NETWORK}\nexpires: 2098-01-01T00:00:00Z\n\
              officers: {}\nroles:\n{roles}{}",

@@ -58,7 +58,13 @@ impl Draft {
         if frozen_at > now + OFFICER_SKEW || frozen_at < oldest {
             return Err(DraftError::Age { frozen_at, now });
         }
-        let trust = pinned.map(|pinned| self.board_as_seen_by(pinned)).transpose()?;
+        let (trust, doubt) = match pinned {
+            Some(pinned) => {
+                let (trust, doubt) = self.board_as_seen_by(pinned);
+                (Some(trust), doubt)
+            }
+            None => (None, None),
+        };
         if trust.is_none() && !self.board.is_empty() {
             return Err(DraftError::Pinned {
                 why: "this draft rests on a board, and no root is pinned here; pin one first",
@@ -66,7 +72,8 @@ impl Draft {
         }
         let document = self.document()?;
         let drafted = version_of(&self.signed)?;
-        let derived = derive(&document, trust.as_ref(), frozen_at)?;
+        let derived =
+            derive(&document, trust.as_ref(), frozen_at).map_err(|error| rather(error, doubt))?;
         if derived.version != drafted {
             let (role, next) = (derived.role, derived.version);
             return Err(DraftError::Moved { role, drafted, next });
@@ -77,20 +84,21 @@ impl Draft {
         Ok(Checked { document, derived, trust, quorums })
     }
 
-    fn board_as_seen_by(&self, pinned: &Trust) -> Result<Trust, DraftError> {
+    /// The board as one's own trust believes it, and the first thing that it does not believe. What
+    /// is signed is derived from what is believed; a doubt matters only where something is missing.
+    fn board_as_seen_by(&self, pinned: &Trust) -> (Trust, Option<TrustError>) {
         let mut trust = pinned.clone();
         // As of the moment of freezing: the timestamp in the draft has expired since.
         let taken = trust.take(&self.board, self.frozen_at);
-        let grave = |subject: &str| {
+        let concerns = |subject: &str| {
             let first = subject.split('/').next().unwrap_or_default();
             [self.role.as_str(), "root", "timestamp", "snapshot", "targets"].contains(&first)
         };
-        match taken.refused.into_iter().find(|it| grave(&it.subject)) {
-            Some(refused) if !matches!(refused.error, TrustError::Expired { .. }) => {
-                Err(refused.error.into())
-            }
-            _ => Ok(trust),
-        }
+        // Contents of a role that is missing: the role itself is what is said.
+        let stray = |error: &TrustError| matches!(error, TrustError::Unlisted { .. });
+        let mut refused = taken.refused.into_iter();
+        let doubt = refused.find(|it| concerns(&it.subject) && !stray(&it.error));
+        (trust, doubt.map(|refused| refused.error))
     }
 
     fn same_as(&self, derived: &Derived) -> Result<(), DraftError> {
@@ -171,6 +179,18 @@ impl Checked {
         let people = self.quorums.iter().flat_map(|quorum| quorum.keys.values());
         let names: std::collections::BTreeSet<_> = people.map(|it| it.name.clone()).collect();
         names.into_iter().collect()
+    }
+}
+
+/// Where something is missing because the draft's board was refused, the refusal says more.
+fn rather(error: DraftError, doubt: Option<TrustError>) -> DraftError {
+    use TrustError::{NotFresh, UnknownRole, Withheld};
+    match (error, doubt) {
+        (
+            DraftError::Board(Withheld { .. } | UnknownRole { .. } | NotFresh { .. }),
+            Some(doubt),
+        ) => doubt.into(),
+        (error, _) => error,
     }
 }
 

@@ -94,7 +94,9 @@ fn need(quorum: &Quorum, signed: &BTreeSet<&str>) -> Need {
     let named = |has_signed: bool| {
         let people =
             quorum.keys.iter().filter(|(id, _)| signed.contains(id.as_str()) == has_signed);
-        people.map(|(_, person)| person.name.clone()).collect()
+        let mut names: Vec<_> = people.map(|(_, person)| person.name.clone()).collect();
+        names.sort();
+        names
     };
     Need {
         of: quorum.of.clone(),
