@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use muster_proto::rule::{Final, Stage};
 
-use super::record::{Cause, Dated, Effect, Exited, Fact, Found, Milestone, Record};
+use super::record::{Cause, Dated, Effect, Exited, Fact, Found, Milestone, Record, Tip};
 
 /// How far a plan has come here, by its journal alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Fold {
     pub failed: Option<Cause>,
     /// Neither forward nor back is safe.
     pub stuck: Option<Cause>,
+    /// When the promise was given.
+    pub acknowledged: Option<Timestamp>,
     /// Since when the operator is asked.
     pub asked: Option<Timestamp>,
     /// The node before the plan touched anything.
@@ -34,6 +36,8 @@ pub struct Fold {
     pub intended: BTreeMap<Effect, Timestamp>,
     /// When each effect was verified, or verified as taken back.
     pub settled: BTreeMap<Effect, Timestamp>,
+    /// The node's newest block when it last began.
+    pub tip: Option<Tip>,
     /// When it last began.
     pub began: Option<Timestamp>,
     /// When taking back began.
@@ -71,7 +75,7 @@ pub fn next(stage: Stage, undoing: bool, event: &Milestone) -> Option<Stage> {
         (Verified | Acknowledged | Prepared, false, M::Asked) => stage,
         (Acknowledged, false, M::Prepared) => Prepared,
         (Prepared, false, M::Unprepared) => Acknowledged,
-        (Prepared, false, M::Begun) => Begun,
+        (Prepared, false, M::Begun { .. }) => Begun,
         (Begun, false, M::Lapsed) => Prepared,
         (Begun, false, M::Stopped) => Stopped,
         (Stopped, false, M::Swapped) => Swapped,
@@ -131,7 +135,6 @@ impl Fold {
             Record::Fact(fact) => self.fact(fact, at),
             Record::UndoIntent(effect) => {
                 self.undo_open.insert(effect.clone());
-                self.intended.insert(effect.clone(), at);
             }
             Record::Undone(effect) => self.taken_back(effect, at),
             Record::StoodStill { ms } => self.stood_still_ms += ms,
@@ -145,11 +148,13 @@ impl Fold {
         let to = next(self.stage, self.undoing.is_some(), milestone);
         self.stage = to.ok_or_else(|| self.illegal(milestone))?;
         match milestone {
+            Milestone::Acknowledged { .. } => self.acknowledged = Some(at),
             Milestone::Asked => {
                 self.asked.get_or_insert(at);
             }
-            Milestone::Begun => {
+            Milestone::Begun { tip } => {
                 self.began = Some(at);
+                self.tip = tip.clone();
                 self.stood_still_ms = 0;
             }
             Milestone::Passed { away_ms } => self.away_ms = *away_ms,

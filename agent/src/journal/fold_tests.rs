@@ -11,7 +11,7 @@ fn milestones() -> Vec<(&'static str, Milestone)> {
         ("asked", Milestone::Asked),
         ("prepared", Milestone::Prepared),
         ("unprepared", Milestone::Unprepared),
-        ("begun", Milestone::Begun),
+        ("begun", Milestone::Begun { tip: None }),
         ("lapsed", Milestone::Lapsed),
         ("stopped", Milestone::Stopped),
         ("swapped", Milestone::Swapped),
@@ -91,7 +91,7 @@ fn begun() -> Vec<Record> {
     vec![
         milestone(Milestone::Acknowledged { in_hand: None }),
         milestone(Milestone::Prepared),
-        milestone(Milestone::Begun),
+        milestone(Milestone::Begun { tip: None }),
         Record::Intent(Effect::Disarm),
         Record::Fact(Fact::Disarmed),
         Record::Intent(Effect::Stop),

@@ -52,7 +52,11 @@ pub enum Milestone {
     /// What was prepared is taken away again, because the plan can no longer begin.
     Unprepared,
     /// The rule allowed it; the effect follows at once.
-    Begun,
+    Begun {
+        /// The node's newest block then, if it told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tip: Option<Tip>,
+    },
     /// The effect was not seen: the permission is spent, the rule is asked afresh (rule 11).
     Lapsed,
     /// The old container is verified exited.
@@ -220,6 +224,15 @@ impl Fact {
             Fact::Rearmed => Effect::Rearm,
         }
     }
+}
+
+/// A block that the node told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tip {
+    /// Its height.
+    pub height: u64,
+    /// Lower-case hex.
+    pub hash: String,
 }
 
 /// How a container left.

@@ -1,13 +1,14 @@
 //! The calls of the Engine, one function each.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::pin::Pin;
 use std::time::Duration;
 
 use bollard::errors::Error as BollardError;
 use bollard::models::{
-    ContainerUpdateBody, EndpointSettings, EventMessage, NetworkConnectRequest, RestartPolicy,
-    RestartPolicyNameEnum,
+    ContainerUpdateBody, EndpointSettings, EventMessage, MountPoint, NetworkConnectRequest,
+    RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
     EventsOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
@@ -175,6 +176,25 @@ impl Engine {
         let docker = self.docker().await?;
         let listed = self.within("list", docker.list_containers(Some(options.build()))).await?;
         Ok(listed.into_iter().filter_map(|container| container.id).collect())
+    }
+
+    /// Ids of all containers, running or not, that can write to the host folder `data` or to
+    /// something in it. One that mounts a folder above it (a monitor of the host) is not meant.
+    ///
+    /// # Errors
+    /// [`EngineError`]
+    pub async fn writers(&self, data: &Path) -> Result<Vec<String>, EngineError> {
+        let options = ListContainersOptionsBuilder::new().all(true).build();
+        let docker = self.docker().await?;
+        let listed = self.within("list", docker.list_containers(Some(options))).await?;
+        let writes = |mount: &MountPoint| {
+            let inside = mount.source.as_ref().is_some_and(|at| Path::new(at).starts_with(data));
+            inside && mount.rw != Some(false)
+        };
+        let writers = listed.into_iter().filter(|container| {
+            container.mounts.as_ref().is_some_and(|mounts| mounts.iter().any(writes))
+        });
+        Ok(writers.filter_map(|container| container.id).collect())
     }
 
     /// Follows the exit of a container from now on.

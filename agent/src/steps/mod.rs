@@ -15,9 +15,30 @@
 //! runner.progress() -> watch::Receiver<Option<Progress>>
 //! ```
 
+mod begin;
 pub mod code;
+mod commit;
 mod context;
+mod create;
+mod effect;
 mod error;
+mod examine;
+mod files;
+mod forward;
+mod keep;
+mod policy;
+mod prepare;
+mod pull;
+mod rename;
+mod runner;
+mod settle;
+mod stage;
+mod start;
+mod stop;
+mod swap;
+mod undo;
+mod work;
 
 pub use context::{Again, At, Observed, PlanContext, Progress, Ran, Settings, StepHook, StepPoint};
 pub use error::StepError;
+pub use runner::Runner;
