@@ -5,3 +5,4 @@ pub mod fleet;
 pub mod image;
 pub mod node;
 pub mod referee;
+pub mod registry;
