@@ -37,7 +37,14 @@ pub fn run(shell: &Shell, args: &Log) -> Result<Exit, Failure> {
         let plan = args.plan.is_none_or(|plan| plan.fits(receipt.plan.class, receipt.plan.serial));
         plan && args.since.is_none_or(|since| receipt.at + since >= now)
     };
-    let receipts = watcher.book.receipts(&name).filter(|receipt| fits(receipt)).cloned().collect();
+    let receipts = watcher
+        .book
+        .chain(&name)
+        .into_iter()
+        .flat_map(|chain| chain.receipts())
+        .filter(|receipt| fits(receipt))
+        .cloned()
+        .collect();
     let report = log(
         &name,
         receipts,
