@@ -19,10 +19,12 @@ pub struct Loaded {
     pub metadata: BTreeMap<String, Vec<u8>>,
     /// Newest content of each path.
     pub targets: BTreeMap<String, Vec<u8>>,
+    /// Class, serial and digest of every plan ever published, oldest first.
+    pub plans: Vec<(String, u64, String)>,
     /// In the order in which they were taken.
     pub receipts: Vec<StoredReceipt>,
-    /// Newest of each node.
-    pub beacons: Vec<Vec<u8>>,
+    /// Newest of each node, with the node's name.
+    pub beacons: Vec<(String, Vec<u8>)>,
     /// Node, key, first and second receipt of a double counter.
     pub doubles: Vec<(String, String, Vec<u8>, Vec<u8>)>,
     /// Class, serial, person, reason, until (Unix seconds).
@@ -77,12 +79,13 @@ impl Store {
                 .await?
                 .into_iter()
                 .collect(),
+            plans: self
+                .rows("SELECT class, serial, digest FROM plans ORDER BY rowid", plan)
+                .await?,
             receipts: self
                 .rows("SELECT node, key, envelope FROM receipts ORDER BY seq", receipt)
                 .await?,
-            beacons: self
-                .rows("SELECT envelope FROM beacons ORDER BY node", |row| row.try_get(0))
-                .await?,
+            beacons: self.rows("SELECT node, envelope FROM beacons ORDER BY node", pair).await?,
             doubles: self
                 .rows("SELECT node, key, first, second FROM doubles ORDER BY node", |row| {
                     Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get(3)?))
@@ -117,6 +120,11 @@ impl Store {
 
 fn pair(row: &SqliteRow) -> Result<(String, Vec<u8>), sqlx::Error> {
     Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+fn plan(row: &SqliteRow) -> Result<(String, u64, String), sqlx::Error> {
+    let serial = u64::try_from(row.try_get::<i64, _>(1)?).unwrap_or(0);
+    Ok((row.try_get(0)?, serial, row.try_get(2)?))
 }
 
 fn receipt(row: &SqliteRow) -> Result<StoredReceipt, sqlx::Error> {

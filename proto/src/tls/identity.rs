@@ -2,35 +2,27 @@
 
 use std::fmt;
 
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::pkcs8::EncodePrivateKey as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::Zeroizing;
 
 use crate::documents::{Digest, PublicKey};
-
-/// What stands before the 32 bytes of an ed25519 key in a SubjectPublicKeyInfo (RFC 8410).
-const SPKI_PREFIX: [u8; 12] =
-    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+use crate::trust::keys::{SecretKey, spki_der, spki_pin};
 
 /// Why a key could not be made into a TLS identity.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// The key has no PKCS#8 form.
-    #[error("N001: this key cannot be written as PKCS#8")]
-    Key(#[source] ed25519_dalek::pkcs8::Error),
     /// The certificate could not be made.
-    #[error("N002: no certificate can be made for this key")]
+    #[error("N001: no certificate can be made for this key")]
     Certificate(#[from] rcgen::Error),
     /// TLS refuses the certificate or the key.
-    #[error("N003: TLS does not take this certificate and key")]
+    #[error("N002: TLS does not take this certificate and key")]
     Tls(#[from] rustls::Error),
 }
 
 /// The certificate is none, or its key is no usable ed25519 key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("N004: the peer's certificate holds no ed25519 key")]
+#[error("N003: the peer's certificate holds no ed25519 key")]
 pub struct BadCertificate;
 
 /// A key with the certificate that it signed for itself.
@@ -45,18 +37,15 @@ impl Identity {
     ///
     /// # Errors
     /// [`IdentityError`].
-    pub fn from_signing_key(key: &SigningKey) -> Result<Self, IdentityError> {
-        let der = key.to_pkcs8_der().map_err(IdentityError::Key)?;
-        let pkcs8 = Zeroizing::new(der.as_bytes().to_vec());
+    pub fn from_key(key: &SecretKey) -> Result<Self, IdentityError> {
+        let pkcs8 = key.to_pkcs8_der();
         let pair = rcgen::KeyPair::from_pkcs8_der_and_sign_algo(
             &PrivatePkcs8KeyDer::from(pkcs8.as_slice()),
             &rcgen::PKCS_ED25519,
         )?;
         let params = rcgen::CertificateParams::new(Vec::<String>::new())?;
         let certificate = params.self_signed(&pair)?.der().clone();
-        let key = PublicKey::try_from(key.verifying_key().to_bytes())
-            .map_err(|_| rcgen::Error::CouldNotParseKeyPair)?;
-        Ok(Self { certificate, pkcs8, key })
+        Ok(Self { certificate, pkcs8, key: key.public() })
     }
 
     /// The public half.
@@ -84,23 +73,16 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// SHA-256 of the key's SubjectPublicKeyInfo: what `ADDR=SPKI-SHA256` names.
-pub fn spki_pin(key: &PublicKey) -> Digest {
-    Digest::of(&[SPKI_PREFIX.as_slice(), key.as_bytes()].concat())
-}
-
 /// The key in a peer's certificate. Nothing else in it is believed.
 ///
 /// # Errors
 /// [`BadCertificate`] when it cannot be parsed or holds another kind of key.
 pub fn peer_key(certificate: &CertificateDer<'_>) -> Result<PublicKey, BadCertificate> {
     let (rest, parsed) = X509Certificate::from_der(certificate).map_err(|_| BadCertificate)?;
-    let raw = parsed.public_key().raw.strip_prefix(&SPKI_PREFIX).ok_or(BadCertificate)?;
-    let bytes: [u8; 32] = raw.try_into().map_err(|_| BadCertificate)?;
-    if !rest.is_empty() {
-        return Err(BadCertificate);
-    }
-    PublicKey::try_from(bytes).map_err(|_| BadCertificate)
+    let spki = parsed.public_key().raw;
+    let (_, raw) = spki.split_last_chunk::<32>().ok_or(BadCertificate)?;
+    let key = PublicKey::try_from(*raw).map_err(|_| BadCertificate)?;
+    if rest.is_empty() && spki == spki_der(&key) { Ok(key) } else { Err(BadCertificate) }
 }
 
 #[cfg(test)]
@@ -109,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_certificate_gives_back_the_key_it_was_made_for() {
-        let identity = Identity::from_signing_key(&SigningKey::from_bytes(&[7; 32])).unwrap();
+        let identity = Identity::from_key(&SecretKey::from_seed(&[7; 32])).unwrap();
         let [certificate] = identity.chain().try_into().unwrap();
         assert_eq!(peer_key(&certificate), Ok(identity.public()));
         let (_, parsed) = X509Certificate::from_der(&certificate).unwrap();
@@ -126,7 +108,7 @@ mod tests {
 
     #[test]
     fn an_identity_never_shows_its_private_key() {
-        let identity = Identity::from_signing_key(&SigningKey::from_bytes(&[7; 32])).unwrap();
+        let identity = Identity::from_key(&SecretKey::from_seed(&[7; 32])).unwrap();
         assert!(!format!("{identity:?}").contains(&hex::encode([7; 32])));
     }
 }

@@ -14,4 +14,9 @@ mod verify;
 pub use accept::{Doors, Peer, PeerStream, accept};
 pub use config::{client_config, server_config};
 pub use connect::{ConnectError, connect};
-pub use identity::{BadCertificate, Identity, IdentityError, peer_key, spki_pin};
+pub use identity::{BadCertificate, Identity, IdentityError, peer_key};
+
+pub use crate::trust::keys::spki_pin;
+
+#[cfg(test)]
+mod tests;

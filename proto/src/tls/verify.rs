@@ -10,8 +10,9 @@ use rustls::{
     PeerIncompatible, SignatureScheme,
 };
 
-use super::identity::{peer_key, spki_pin};
+use super::identity::peer_key;
 use crate::documents::Digest;
+use crate::trust::keys::spki_pin;
 
 /// The board at that address has another key than the one that was pinned.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -160,6 +160,7 @@ impl From<Publication> for wire::PublishRequest {
             role: publication.role,
             metadata: publication.metadata,
             targets: target_files(publication.targets),
+            ..Self::default()
         }
     }
 }

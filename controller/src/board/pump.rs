@@ -1,0 +1,126 @@
+//! Carries the shelf to one reader, at his pace.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_proto::documents::{NodeName, PublicKey};
+use muster_proto::wire::muster::{BoardMessage, CaughtUp, board_message::Message};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::timeout;
+use tonic::Status;
+
+use super::cursor::Cursor;
+use super::handle::Board;
+use super::refused::Turned;
+
+/// Messages between the pump and the connection; with one in hand this bounds what a reader who
+/// takes nothing costs.
+pub(crate) const QUEUE: usize = 2;
+
+/// A reader who takes nothing for so long is cut off.
+const SLOW: Duration = Duration::from_secs(30);
+
+/// One reader's stream.
+pub(crate) struct Pump {
+    pub(crate) board: Board,
+    pub(crate) cursor: Cursor,
+    pub(crate) out: mpsc::Sender<Result<BoardMessage, Status>>,
+    /// Something for this reader alone.
+    pub(crate) wake: Arc<Notify>,
+}
+
+/// Whose stream it is, checked again before every message.
+#[derive(Debug, Clone)]
+pub(super) struct Pass {
+    pub(super) node: NodeName,
+    pub(super) key: PublicKey,
+    pub(super) connection: u64,
+}
+
+impl Pass {
+    pub(super) fn check(&self, board: &Board) -> Result<(), Turned> {
+        board.listed(&self.node, &self.key)?;
+        if board.look(|shelf| shelf.connection_of(&self.node)) == Some(self.connection) {
+            Ok(())
+        } else {
+            Err(Turned::Replaced(self.node.clone()))
+        }
+    }
+}
+
+impl Pump {
+    /// An agent's stream; ends with the reason why it was cut.
+    pub(super) async fn agent(mut self, pass: &Pass) -> Option<Turned> {
+        let mut changed = self.board.for_agents.clone();
+        loop {
+            changed.mark_unchanged();
+            if let Err(turned) = self.drain(|board| pass.check(board)).await {
+                self.farewell().await;
+                return Some(turned);
+            }
+            if let Some(turned) = self.idle(&mut changed).await {
+                return Some(turned);
+            }
+        }
+    }
+
+    /// A watcher's stream: everything, then `CaughtUp`, then (unless `once`) what is new.
+    pub(crate) async fn watcher(mut self, once: bool) -> Option<Turned> {
+        let mut changed = self.board.for_watchers.clone();
+        let mut caught_up = false;
+        loop {
+            changed.mark_unchanged();
+            if let Err(turned) = self.drain(|_| Ok(())).await {
+                return Some(turned);
+            }
+            if !std::mem::replace(&mut caught_up, true) {
+                let message = Some(Message::CaughtUp(CaughtUp {}));
+                self.send(BoardMessage { message }).await.ok()?;
+            }
+            if once {
+                return None;
+            }
+            if let Some(turned) = self.idle(&mut changed).await {
+                return Some(turned);
+            }
+        }
+    }
+
+    async fn drain(&mut self, check: impl Fn(&Board) -> Result<(), Turned>) -> Result<(), Turned> {
+        loop {
+            check(&self.board)?;
+            let cursor = &mut self.cursor;
+            let Some(message) = self.board.look(|shelf| cursor.next(shelf)) else {
+                return Ok(());
+            };
+            self.send(message).await?;
+        }
+    }
+
+    /// The documents by which he is not listed any more, so that he knows why.
+    async fn farewell(&mut self) {
+        let cursor = &mut self.cursor;
+        if let Some(bulletin) = self.board.look(|shelf| cursor.bulletin(shelf)) {
+            let message = Some(Message::Bulletin(bulletin));
+            // He is cut off either way.
+            let _ = self.send(BoardMessage { message }).await;
+        }
+    }
+
+    async fn send(&self, message: BoardMessage) -> Result<(), Turned> {
+        match timeout(SLOW, self.out.send(Ok(message))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Turned::Protocol("the reader went away")),
+            Err(_) => Err(Turned::Slow(SLOW.as_secs())),
+        }
+    }
+
+    async fn idle(&self, changed: &mut watch::Receiver<u64>) -> Option<Turned> {
+        tokio::select! {
+            () = self.board.going_down() => Some(Turned::GoingDown),
+            () = self.out.closed() => Some(Turned::Protocol("the reader went away")),
+            () = self.wake.notified() => None,
+            alive = changed.changed() => alive.err().map(|_| Turned::GoingDown),
+        }
+    }
+}
