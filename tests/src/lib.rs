@@ -1,5 +1,6 @@
 //! Stand-in node, fleet, faults and benchmarks: the only crate that sees both sides.
 
+pub mod bench;
 pub mod faults;
 pub mod fleet;
 pub mod image;

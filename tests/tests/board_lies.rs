@@ -143,8 +143,7 @@ impl Agent {
         say.send(AgentMessage { message: Some(Say::Hello(hello)) }).await?;
         let identity = Identity::from_key(&agent_key(at))?;
         let channel = connect(&board.addr().to_string(), &identity, board.pin()).await?;
-        let mut client =
-            BoardClient::new(channel).max_decoding_message_size(limits::MESSAGE_BYTES);
+        let mut client = BoardClient::new(channel).max_decoding_message_size(limits::MESSAGE_BYTES);
         let hear = client.attach(ReceiverStream::new(said)).await?.into_inner();
         let (book, refused) = (Book::new(NETWORK), Vec::new());
         Ok(Self { at, trust, book, beacons: 0, refused, say, hear })
