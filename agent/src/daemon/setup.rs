@@ -76,7 +76,7 @@ pub(super) struct Ready {
 pub(super) fn start(paths: &Paths) -> Result<Ready, StartError> {
     let config = Config::load(&paths.config())?;
     let key = enrol::load_key(paths)?;
-    let identity = Arc::new(Identity::from_signing_key(key.signing_key())?);
+    let identity = Arc::new(Identity::from_key(&key)?);
     let me = Arc::new(Me {
         node: config.name.clone(),
         network: config.network.clone(),

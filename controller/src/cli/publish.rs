@@ -208,7 +208,7 @@ async fn everywhere(shell: &Shell, publication: &Publication) -> Result<Vec<Answ
     if context.boards.is_empty() {
         return Err(Failure::new("U040", "no controller is named").at(context.dir.display()));
     }
-    let identity = Identity::from_signing_key(tls_key(&context)?.signing_key())?;
+    let identity = Identity::from_key(&tls_key(&context)?)?;
     let mut answers = Vec::new();
     for board in &context.boards {
         let answer = one(board, &identity, publication.clone().into()).await;

@@ -98,7 +98,7 @@ impl Watcher {
     /// # Errors
     /// Why the TLS key cannot be used.
     pub fn identity(&self) -> Result<Identity, Failure> {
-        Ok(Identity::from_signing_key(tls_key(&self.context)?.signing_key())?)
+        Ok(Identity::from_key(&tls_key(&self.context)?)?)
     }
 
     /// Takes in what a board said; whatever does not verify is counted against that board.

@@ -83,7 +83,7 @@ impl Officers {
     /// # Errors
     /// When the board cannot be reached or refuses.
     pub async fn attach(&mut self, board: &Address) -> Result<()> {
-        let identity = Identity::from_signing_key(self.desk_key.signing_key())?;
+        let identity = Identity::from_key(&self.desk_key)?;
         let channel = tls::connect(&board.addr, &identity, board.pin.clone()).await?;
         let desk = DeskClient::new(channel)
             .max_decoding_message_size(limits::MESSAGE_BYTES)

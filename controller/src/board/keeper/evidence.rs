@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use muster_proto::documents::NodeName;
 use muster_proto::evidence::book::BookError;
 use muster_proto::evidence::chain::{Added, ChainError};
-use muster_proto::evidence::{Beacon, Envelope, EnvelopeError, Receipt};
+use muster_proto::evidence::{Beacon, Envelope, EnvelopeError, Proof, Receipt};
 use muster_proto::wire::muster::DoubleCounter;
 use tracing::{debug, error, warn};
 
@@ -43,7 +43,7 @@ impl Keeper {
                 debug!(node = %from, %gap, "asking for what lies between");
                 self.tell_own_chain(from, out);
             }
-            Err(BookError::Chain(double @ ChainError::DoubleCounter { .. })) => {
+            Err(double @ BookError::Contradiction { .. }) => {
                 error!(node = %from, error = %double, "quarantined");
                 self.quarantine(from, out);
             }
@@ -76,8 +76,9 @@ impl Keeper {
         }
     }
 
-    fn quarantine(&self, node: &NodeName, out: &mut Outcome) {
-        let Some((first, second)) = self.book.quarantined().get(node) else { return };
+    pub(super) fn quarantine(&self, node: &NodeName, out: &mut Outcome) {
+        let proof = self.book.quarantined().find(|(name, _)| *name == node);
+        let Some((_, Proof { first, second })) = proof else { return };
         let Some(key) = self.key_of(node) else { return };
         let (node, first, second) = (node.clone(), first.clone(), second.clone());
         let (name, one, other) = (node.to_string(), first.clone(), second.clone());
@@ -103,6 +104,11 @@ impl Keeper {
         match self.book.beacon(&bytes, now) {
             Ok(true) => {}
             Ok(false) => return,
+            Err(double @ BookError::Contradiction { .. }) => {
+                error!(node = %from, error = %double, "quarantined");
+                self.quarantine(from, out);
+                return;
+            }
             Err(error) => {
                 warn!(node = %from, %error, "beacon refused");
                 return;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use muster_proto::documents::{Digest, PlanId};
-use muster_proto::evidence::book::Book;
+use muster_proto::evidence::{Book, Proof};
 use muster_proto::trust::{Ledger, Offer, Trust, TrustError};
 use muster_proto::wire::muster::{AgentRefusal, Hold, Refusal};
 use tracing::{info, warn};
@@ -122,16 +122,22 @@ impl Keeper {
             .filter(|row| current(&row.node, &row.key))
             .map(|row| (row.node.clone(), row.envelope.clone()))
             .collect();
-        let doubles: Vec<_> = loaded
-            .doubles
-            .iter()
-            .filter(|(node, key, ..)| current(node, key))
-            .map(|(node, _, _, second)| (node.clone(), second.clone()))
+        let doubles = loaded.doubles.iter().filter(|(node, key, ..)| current(node, key));
+        let proofs: Vec<_> = doubles
+            .filter_map(|(node, _, first, second)| {
+                Some((node.parse().ok()?, Proof { first: first.clone(), second: second.clone() }))
+            })
             .collect();
         info!(receipts = receipts.len(), beacons = loaded.beacons.len(), "evidence");
-        for (node, envelope) in receipts.into_iter().chain(doubles) {
+        for (node, envelope) in receipts {
             if let Ok(node) = node.parse() {
                 self.receipt(&node, envelope, now, out);
+            }
+        }
+        for (node, proof) in proofs {
+            match self.book.proof(&node, proof) {
+                Ok(_) => self.quarantine(&node, out),
+                Err(error) => warn!(%node, %error, "stored, and no proof"),
             }
         }
         for (node, envelope) in &loaded.beacons {
