@@ -209,7 +209,8 @@ fn ten_thousand_rollouts_with_faults_take_less_than_a_minute() {
             field.plan.failures.tolerate = 1;
             field.plan.waves[0].done -= 2;
             let fault = Fault { node: name((seed % 10) as usize), place: Place::Test };
-            let absent: Vec<NodeName> = seed.is_multiple_of(3).then(|| name(5)).into_iter().collect();
+            let absent: Vec<NodeName> =
+                seed.is_multiple_of(3).then(|| name(5)).into_iter().collect();
             let faults = if absent.contains(&fault.node) { vec![] } else { vec![fault] };
             let timeline = play(
                 &field.plan,
