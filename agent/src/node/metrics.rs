@@ -41,7 +41,7 @@ impl Metrics {
 fn whole(text: &str) -> Option<u64> {
     let value: f64 = text.trim().parse().ok()?;
     // Above 2^53 a float is no longer exact; no height is near.
-    (value >= 0.0 && value < 9.0e15).then_some(value as u64)
+    (0.0..9.0e15).contains(&value).then_some(value as u64)
 }
 
 #[cfg(test)]

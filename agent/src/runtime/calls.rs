@@ -94,7 +94,6 @@ impl Engine {
         let request = NetworkConnectRequest {
             container: id.into(),
             endpoint_config: Some(end),
-            ..Default::default()
         };
         let docker = self.docker().await?;
         self.within("connect", docker.connect_network(network, request)).await

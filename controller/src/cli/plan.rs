@@ -86,13 +86,13 @@ impl Sources {
     /// When a file is refused, or nothing verified is there.
     pub fn known(&self, shell: &Shell) -> Result<Known, Failure> {
         match &self.roster {
-            Some(file) => self.from_files(file),
+            Some(file) => self.files_beside(file),
             None if self.offline => known(&Watcher::open(shell)?),
             None => known(&shell.block_on(Watcher::refreshed(shell))?),
         }
     }
 
-    fn from_files(&self, file: &Path) -> Result<Known, Failure> {
+    fn files_beside(&self, file: &Path) -> Result<Known, Failure> {
         let now = Timestamp::now();
         let parsed = read::<RosterYaml>(&file.display().to_string(), &read_text(file)?)?;
         let mut releases = BTreeMap::new();
