@@ -1,5 +1,10 @@
 use super::*;
 
+/// What one case changes in a sample.
+type Change = Box<dyn Fn(&mut Sample)>;
+/// The same, by the sample's number.
+type ChangeAt = fn(u64, &mut Sample);
+
 const START: i64 = 1_800_000_000_000;
 
 fn at(ms: i64) -> Timestamp {
@@ -99,7 +104,7 @@ fn a_ready_node_that_does_not_advance_fails_when_its_time_is_up() {
 #[test]
 fn each_thing_that_is_not_as_planned_fails_at_once() {
     let other = Digest::of(b"other");
-    let cases: [(&str, Box<dyn Fn(&mut Sample)>); 6] = [
+    let cases: [(&str, Change); 6] = [
         ("E333", Box::new(|sample| sample.body = Some(Body::Gone))),
         ("E320", Box::new(|sample| sample.version = Some("v1".into()))),
         ("E321", Box::new(move |sample| sample.genesis = Some(other.clone()))),
@@ -138,7 +143,7 @@ fn boot_and_ready_have_limits_of_their_own() {
 
 #[test]
 fn lag_peers_and_round_are_asked_for() {
-    let cases: [(&str, fn(u64, &mut Sample)); 3] = [
+    let cases: [(&str, ChangeAt); 3] = [
         ("E322", |_, sample| sample.fleet.median = Some(500)),
         ("E323", |_, sample| sample.peers = None),
         ("E324", |_, sample| sample.round = Some(7)),

@@ -91,10 +91,7 @@ impl Engine {
     pub async fn join(&self, id: &str, network: &str, end: &Value) -> Result<(), EngineError> {
         let end: EndpointSettings = serde_json::from_value(end.clone())
             .map_err(|error| EngineError::Odd { call: "connect", text: error.to_string() })?;
-        let request = NetworkConnectRequest {
-            container: id.into(),
-            endpoint_config: Some(end),
-        };
+        let request = NetworkConnectRequest { container: id.into(), endpoint_config: Some(end) };
         let docker = self.docker().await?;
         self.within("connect", docker.connect_network(network, request)).await
     }

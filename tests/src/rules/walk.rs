@@ -246,14 +246,14 @@ fn stage(chain: &[(usize, Said)], plan: usize) -> Stage {
 
 /// The plan that is begun and not final.
 fn at_work(chain: &[(usize, Said)]) -> Option<usize> {
-    let effects = chain.iter().filter(|(_, said)| *said != Said::Acknowledged);
-    effects.last().filter(|(_, said)| *said == Said::Began).map(|(plan, _)| *plan)
+    let mut effects = chain.iter().filter(|(_, said)| *said != Said::Acknowledged);
+    effects.next_back().filter(|(_, said)| *said == Said::Began).map(|(plan, _)| *plan)
 }
 
 /// The plan that stopped it, while it is down.
 fn stopped_by(scene: &Scene, chain: &[(usize, Said)]) -> Option<usize> {
-    let ends = chain.iter().filter(|(_, said)| matches!(said, Said::Done | Said::RolledBack));
-    let (plan, said) = ends.last()?;
+    let mut ends = chain.iter().filter(|(_, said)| matches!(said, Said::Done | Said::RolledBack));
+    let (plan, said) = ends.next_back()?;
     let stops = matches!(scene.plans[*plan].1.action, Action::Stop) && *said == Said::Done;
     stops.then_some(*plan)
 }

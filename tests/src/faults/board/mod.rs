@@ -22,7 +22,7 @@ use muster_controller::desk::DeskService;
 use muster_controller::store::Store;
 use muster_controller::{keys, serve};
 use muster_proto::documents::{Digest, NodeName};
-use muster_proto::tls::{self, Doors};
+use muster_proto::tls::{self, Doors, Identity};
 use muster_proto::wire::limits;
 use muster_proto::wire::muster::Bulletin;
 use muster_proto::wire::muster::board_server::BoardServer;
@@ -85,7 +85,7 @@ impl LyingBoard {
         let path = dir.join("controller.yaml");
         let config = Config::read(&path)?;
         let (keeper, restored, store) = serve::open(&config, &path).await?;
-        let identity = keys::identity(&config.tls_key)?;
+        let identity = Identity::from_key(&keys::read(&config.tls_key)?)?;
         let tls = tls::server_config(&identity)?;
         let listener = TcpListener::bind(config.listen)
             .await
