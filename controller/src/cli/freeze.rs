@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use muster_proto::documents::Digest;
-use muster_proto::documents::author::{ReleaseYaml, RosterYaml, read, release, roster};
+use muster_proto::documents::author::{
+    ReleaseYaml, RosterYaml, Written, read, release, roster,
+};
 use muster_proto::trust::Trust;
 use muster_proto::trust::draft::{
     self, Draft, freeze_plan, freeze_release, freeze_root, freeze_roster, freeze_targets,
@@ -146,7 +148,9 @@ fn below(shell: &Shell, kind: Kind, args: &Freeze) -> Result<Made, Failure> {
             known.now = whole(now);
             let (plan, found) = plan::frozen(&args.file, &known)?;
             warnings = found;
-            freeze_plan(&plan, trust, now)
+            let written = serde_json::to_value(Written::of(&plan::parse(&args.file)?))?;
+            // The author's text travels along, so that signers derive the order anew.
+            freeze_plan(&plan, trust, now).map(|draft| Draft { spec: Some(written), ..draft })
         }
         Kind::Root | Kind::Keys => {
             let spec = spec::role_keys(&args.file, &watcher.context.network, now)?;

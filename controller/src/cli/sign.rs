@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 use muster_proto::documents::Plan;
-use muster_proto::documents::author::{Finding, Known, recheck, summary};
+use muster_proto::documents::author::{
+    Code, Finding, Known, Parsed, PlanYaml, Refused, Written, recheck, summary,
+};
 use muster_proto::trust::Trust;
-use muster_proto::trust::draft::{Checked, Document};
+use muster_proto::trust::draft::{Checked, Document, Draft};
 use muster_proto::trust::keys::key_id;
 use serde::Serialize;
 
@@ -118,7 +120,7 @@ pub fn check(shell: &Shell, path: &Path) -> Result<Checked, Failure> {
     let now = trust.map_or(now, |trust| trust.now(now));
     let checked = draft.verify(trust, now).at(path.display())?;
     if let (Document::Plan(plan), Some(board)) = (checked.document(), checked.board()) {
-        for warning in relint(plan, board)? {
+        for warning in relint(plan, &author(&draft)?, board)? {
             shell.remark(warning);
         }
     }
@@ -137,8 +139,17 @@ fn own(shell: &Shell) -> Result<Option<Watcher>, Failure> {
     }
 }
 
-/// Lints a frozen plan by the signer's own documents.
-fn relint(plan: &Plan, board: &Trust) -> Result<Vec<Finding>, Failure> {
+/// What the author wrote: the order is derived anew from it.
+fn author(draft: &Draft) -> Result<Parsed<PlanYaml>, Failure> {
+    let written = draft.spec.clone().and_then(|spec| serde_json::from_value::<Written>(spec).ok());
+    let missing = Finding::new(Code::P039, "order")
+        .note("the author's file did not come along")
+        .fix("freeze it again");
+    Ok(written.ok_or_else(|| Refused::from(missing))?.read()?)
+}
+
+/// Lints a frozen plan by the signer's own documents, and freezes it anew to compare.
+fn relint(plan: &Plan, author: &Parsed<PlanYaml>, board: &Trust) -> Result<Vec<Finding>, Failure> {
     let none = || Failure::new("U013", "no verified roster is known");
     let roster = board.roster().ok_or_else(none)?.clone();
     let mut plans = board.plans().clone();
@@ -150,7 +161,7 @@ fn relint(plan: &Plan, board: &Trust) -> Result<Vec<Finding>, Failure> {
         expiries: board.expiries(),
         ..Known::new(roster, plan.issued)
     };
-    Ok(recheck(plan, None, &known)?)
+    Ok(recheck(plan, Some(author), &known)?)
 }
 
 fn asked(checked: &Checked, shown: &Shown) -> String {

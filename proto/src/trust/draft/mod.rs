@@ -71,7 +71,7 @@ pub struct Draft {
     pub signed: Vec<u8>,
     /// Contents of the new targets, by path.
     pub targets: BTreeMap<String, Vec<u8>>,
-    /// Root or keys as officers wrote them; none for other kinds.
+    /// Root or keys as officers wrote them, or the text that a plan was frozen from.
     pub spec: Option<serde_json::Value>,
     /// The whole board as it was when this was frozen.
     pub board: Offer,
