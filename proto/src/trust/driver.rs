@@ -138,12 +138,14 @@ impl Trust {
                 continue;
             }
             match self.take_root(bytes) {
-                Ok(version) => taken.new_roots.push(version),
+                Ok(version) => {
+                    taken.new_roots.push(version);
+                    taken.advanced = true;
+                }
                 // Roots from before the pinned one are no news.
                 Err(TrustError::Rollback { .. }) => taken.stale = true,
                 Err(error) => return taken.refuse("root", error),
             }
-            taken.advanced = true;
         }
     }
 

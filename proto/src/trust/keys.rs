@@ -4,7 +4,7 @@ use ed25519_dalek::pkcs8::{KeypairBytes, PrivateKeyInfoRef};
 use ed25519_dalek::{Signer as _, SigningKey};
 use pkcs8::pkcs5::{pbes2, scrypt};
 use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, SecretDocument};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::limits::KEY_FILE_BYTES;
 use super::metadata::TufKey;
@@ -69,7 +69,7 @@ impl SecretKey {
     /// # Panics
     /// When the kernel has none to give: no program can go on without.
     pub fn generate() -> Self {
-        Self::from_seed(&random())
+        Self::from_seed(&Zeroizing::new(random::<32>()))
     }
 
     /// The key of this seed (RFC 8032: 32 secret bytes).
@@ -102,8 +102,10 @@ impl SecretKey {
 
     fn from_der(der: &[u8]) -> Result<Self, KeyError> {
         let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyError::NotAKey)?;
-        let pair = KeypairBytes::try_from(info).map_err(|_| KeyError::NotAKey)?;
-        SigningKey::try_from(&pair).map(Self).map_err(|_| KeyError::NotAKey)
+        let mut pair = KeypairBytes::try_from(info).map_err(|_| KeyError::NotAKey)?;
+        let key = SigningKey::try_from(&pair).map(Self).map_err(|_| KeyError::NotAKey);
+        pair.secret_key.zeroize();
+        key
     }
 
     /// PKCS#8 PEM, encrypted (scrypt, AES-256-CBC) when a passphrase is given.
@@ -135,8 +137,10 @@ impl SecretKey {
     /// Version 1, without the public half: every implementation reads that.
     fn document(&self) -> SecretDocument {
         use pkcs8::EncodePrivateKey as _;
-        let pair = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
-        pair.to_pkcs8_der().expect("32 bytes have a DER form")
+        let mut pair = KeypairBytes { secret_key: self.0.to_bytes(), public_key: None };
+        let document = pair.to_pkcs8_der().expect("32 bytes have a DER form");
+        pair.secret_key.zeroize();
+        document
     }
 
     /// The public half.

@@ -27,7 +27,10 @@ pub enum DraftError {
         source: DocumentError,
     },
     /// It holds something that has no canonical form.
-    #[error("T072: the document has no canonical form; remove control characters from its texts")]
+    #[error(
+        "T072: the document has no canonical form; write its texts with composed letters, without \
+         control characters and fractions"
+    )]
     NotCanonical(#[source] Option<NotCanonical>),
     /// The document is for other people's network.
     #[error("T073: this document is for {found}, and the board serves {network}")]
