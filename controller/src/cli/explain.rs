@@ -3,6 +3,7 @@
 use std::fmt;
 
 use clap::Args;
+use muster_proto::documents::author::Code;
 use serde::Serialize;
 
 use super::exit::Exit;
@@ -10,7 +11,7 @@ use super::failure::Failure;
 use super::shell::Shell;
 use crate::view::words::labelled;
 
-/// Every code that a person can meet: `CODE | exit | what it means | what to do`.
+/// Every code but those of an author's documents: `CODE | exit | what it means | what to do`.
 const CODES: &str = include_str!("codes.txt");
 
 /// One code.
@@ -33,9 +34,15 @@ pub struct Explain {
     code: Option<String>,
 }
 
-/// All codes, in the order of the list.
+/// All codes: those of the list, then those of an author's documents.
 pub fn all() -> impl Iterator<Item = Entry> {
-    CODES.lines().filter_map(parse)
+    let authors = Code::ALL.iter().map(|code| Entry {
+        code: code.as_str(),
+        what: code.what(),
+        cure: code.explain(),
+        exit: "refused",
+    });
+    CODES.lines().filter_map(parse).chain(authors)
 }
 
 fn parse(line: &'static str) -> Option<Entry> {
@@ -97,13 +104,15 @@ mod tests {
     #[test]
     fn every_line_of_the_list_is_complete_and_every_code_stands_once() {
         let lines = CODES.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-        let mut seen = BTreeSet::new();
         for line in lines {
             let entry = parse(line).unwrap_or_else(|| panic!("four parts: {line}"));
-            assert!(seen.insert(entry.code), "{} stands twice", entry.code);
             let exits = ["failed", "usage", "refused", "waiting", "unreachable"];
             assert!(exits.contains(&entry.exit), "{line}");
             assert!(!entry.what.is_empty() && !entry.cure.is_empty(), "{line}");
+        }
+        let mut seen = BTreeSet::new();
+        for entry in all() {
+            assert!(seen.insert(entry.code), "{} stands twice", entry.code);
         }
     }
 }

@@ -62,7 +62,7 @@ impl Failure {
 
     /// A document of an author, refused with all its findings.
     fn refused(refused: &Refused) -> Self {
-        let first = refused.0.first().map_or("D000", |finding| finding.code.as_str());
+        let first = refused.0.first().map_or("U000", |finding| finding.code.as_str());
         let mut failure = Self::new(first, tally(&refused.0));
         failure.findings = Some(to_json(&refused.0));
         failure.drawn = Some(refused.to_string());

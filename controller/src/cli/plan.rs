@@ -1,4 +1,4 @@
-//! `muster plan`: lint, freeze, simulate.
+//! `muster plan`: lint and freeze.
 
 use std::collections::BTreeMap;
 use std::fmt;
