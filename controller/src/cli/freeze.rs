@@ -7,9 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use muster_proto::documents::Digest;
-use muster_proto::documents::author::{
-    ReleaseYaml, RosterYaml, Written, read, release, roster,
-};
+use muster_proto::documents::author::{ReleaseYaml, RosterYaml, Written, read, release, roster};
 use muster_proto::trust::Trust;
 use muster_proto::trust::draft::{
     self, Draft, freeze_plan, freeze_release, freeze_root, freeze_roster, freeze_targets,
