@@ -5,6 +5,7 @@
 #[path = "controller/world.rs"]
 mod world;
 
+#[allow(dead_code, reason = "each test file uses a part of it")]
 mod agent;
 
 use agent::host::Host;

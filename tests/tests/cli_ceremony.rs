@@ -1,5 +1,6 @@
 //! The one flow from key to board, with officers in different places and a real controller.
 
+#[allow(dead_code, reason = "each test file uses a part of it")]
 mod cli;
 
 use cli::{World, done, fits, json, listing, plan_yaml, refused};

@@ -1,5 +1,6 @@
 //! What officers are refused, and what a refusal leaves behind: nothing.
 
+#[allow(dead_code, reason = "each test file uses a part of it")]
 mod cli;
 
 use cli::{World, done, listing, plan_yaml, refused};

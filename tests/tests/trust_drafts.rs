@@ -435,20 +435,17 @@ fn bad_root(change: impl FnOnce(&mut muster_proto::documents::RootSpec)) -> &'st
 fn a_root_that_cannot_work_is_not_frozen() {
     assert_eq!(bad_root(|spec| spec.root.keys.push("zoe".into())), "D901");
     assert_eq!(
-        bad_root(|spec| drop(spec.officers.insert("twin".into(), key("ann").public()))),
+        bad_root(|spec| _ = spec.officers.insert("twin".into(), key("ann").public())),
         "D902"
     );
     assert_eq!(bad_root(|spec| spec.root.keys.push("ann".into())), "D902");
     assert_eq!(bad_root(|spec| spec.root.threshold = 4), "D903");
     assert_eq!(bad_root(|spec| spec.targets.threshold = 0), "D903");
     assert_eq!(
-        bad_root(|spec| drop(spec.publishers.insert("ann2".into(), key("ann").public()))),
+        bad_root(|spec| _ = spec.publishers.insert("ann2".into(), key("ann").public())),
         "D904"
     );
-    assert_eq!(
-        bad_root(|spec| drop(spec.officers.insert("a b".into(), key("x").public()))),
-        "D905"
-    );
+    assert_eq!(bad_root(|spec| _ = spec.officers.insert("a b".into(), key("x").public())), "D905");
     assert_eq!(bad_root(|spec| spec.expires = at()), "D907");
     assert_eq!(bad_root(|spec| spec.networks.clear()), "D908");
     assert_eq!("wizard".parse::<SigningRole>().map_err(|error: BadSpec| error.code()), Err("D906"));
@@ -467,7 +464,7 @@ fn keys_that_cannot_work_are_not_frozen() {
     });
     assert_eq!(short, "D909");
     // A publisher's key among the officers.
-    assert_eq!(code(&|spec| drop(spec.officers.insert("x".into(), key("board").public()))), "D904");
+    assert_eq!(code(&|spec| _ = spec.officers.insert("x".into(), key("board").public())), "D904");
 }
 
 #[test]

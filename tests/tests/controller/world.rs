@@ -55,11 +55,14 @@ pub(crate) struct World {
     root: (Vec<u8>, Digest),
 }
 
+/// Ends the board, and what it ended with.
+type Serving = (oneshot::Sender<()>, JoinHandle<Result<(), ServeError>>);
+
 /// A running board.
 pub(crate) struct Board {
     pub(crate) addr: SocketAddr,
     pub(crate) pin: Digest,
-    task: Option<(oneshot::Sender<()>, JoinHandle<Result<(), ServeError>>)>,
+    task: Option<Serving>,
 }
 
 impl World {
