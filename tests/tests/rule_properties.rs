@@ -170,7 +170,7 @@ fn without_faults_everybody_finishes_at_the_agreed_pace() {
         let scene = Scene::new(&peaceful(draw));
         let mut world = World::new(&scene, permission);
         let calm = world.calmly(second_comes, 600);
-        calm.map_err(|trouble| TestCaseError::fail(trouble))?;
+        calm.map_err(TestCaseError::fail)?;
         for (index, (id, plan)) in scene.plans.iter().enumerate() {
             let replaced =
                 scene.plans.iter().any(|(_, newer)| newer.supersedes.contains(&id.serial));

@@ -20,6 +20,8 @@ pub enum Away {
     Quarantined,
     /// No beacon was ever seen.
     NoBeacon,
+    /// The newest beacon is older than a receipt that tells of an effect.
+    Overtaken,
     /// The newest beacon is too old.
     Stale(SignedDuration),
     /// The newest beacon is dated in the future beyond the skew.
@@ -45,6 +47,7 @@ impl fmt::Display for Away {
             Away::NotListed => f.write_str("not in the newest roster with this key"),
             Away::Quarantined => f.write_str("quarantined: two receipts with one counter"),
             Away::NoBeacon => f.write_str("no beacon yet"),
+            Away::Overtaken => f.write_str("no beacon since its last step"),
             Away::Stale(age) => write!(f, "no beacon for {}", words(*age)),
             Away::Future(ahead) => write!(f, "beacon dated {} in the future", words(*ahead)),
             Away::NotRunning => f.write_str("not running"),
@@ -112,6 +115,11 @@ impl Clockwork {
             return Some(Away::Quarantined);
         }
         let Some(beacon) = &facts.beacon else { return Some(Away::NoBeacon) };
+        // `done` of a stop frees the place in the order while a beacon from before it still looks
+        // well. Chain heads tell the order of the two; clocks may step.
+        if facts.is_overtaken() {
+            return Some(Away::Overtaken);
+        }
         dated(sight, beacon).or_else(|| self.unwell(sight, facts, beacon))
     }
 
