@@ -15,24 +15,24 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 /// The officers.
-pub const OFFICERS: [&str; 3] = ["alice", "bob", "carol"];
+pub(crate) const OFFICERS: [&str; 3] = ["alice", "bob", "carol"];
 /// The network.
-pub const NETWORK: &str = "testnet";
+pub(crate) const NETWORK: &str = "testnet";
 /// Any command of `muster` ends within this time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Everybody and everything.
-pub struct World {
+pub(crate) struct World {
     dir: TempDir,
     /// The board that everybody talks to.
-    pub board: Board,
+    pub(crate) board: Board,
     /// Public signing keys, as `key new` printed them.
-    pub keys: Vec<(String, String)>,
+    pub(crate) keys: Vec<(String, String)>,
 }
 
 impl World {
     /// Officers with keys, a controller with keys, no root.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().expect("a folder");
         let board = Board::init(&dir.path().join("board"), NETWORK).await.expect("a board");
         let mut world = Self { dir, board, keys: Vec::new() };
@@ -48,7 +48,7 @@ impl World {
 
     /// The root is signed by alice and bob, and everybody has pinned it; the board runs. Alice may
     /// publish and hold, bob may watch, carol is unknown to the board.
-    pub async fn founded() -> Self {
+    pub(crate) async fn founded() -> Self {
         let mut world = Self::new().await;
         let sha256 = world.first_root().await;
         let pin = format!("{}={}", world.board.address.addr, world.board.address.pin.hex());
@@ -64,7 +64,7 @@ impl World {
     }
 
     /// As [`World::founded`], with role keys and a roster of four nodes published.
-    pub async fn with_roster() -> Self {
+    pub(crate) async fn with_roster() -> Self {
         let world = Self::founded().await;
         world.write("alice", "keys.yaml", &world.keys_yaml(2));
         world.publish("keys", "keys.yaml", &["alice", "bob"]).await;
@@ -74,7 +74,7 @@ impl World {
     }
 
     /// As [`World::with_roster`], with a plan published: restart all, node-3 first.
-    pub async fn with_plan() -> Self {
+    pub(crate) async fn with_plan() -> Self {
         let world = Self::with_roster().await;
         world.write("alice", "plan.yaml", &plan_yaml(1));
         world.publish("plan", "plan.yaml", &["alice", "carol"]).await;
@@ -111,7 +111,7 @@ impl World {
     }
 
     /// Freezes `file` at alice's, has it signed, publishes it.
-    pub async fn publish(&self, kind: &str, file: &str, signers: &[&str]) {
+    pub(crate) async fn publish(&self, kind: &str, file: &str, signers: &[&str]) {
         let draft = format!("{file}.draft");
         done(&self.muster("alice", &[kind, "freeze", file, "-o", &draft]).await);
         let sigs = self.signed(&draft, signers).await;
@@ -119,7 +119,7 @@ impl World {
     }
 
     /// Carries a draft from alice to the signers and their signatures back to her.
-    pub async fn signed(&self, draft: &str, signers: &[&str]) -> Vec<String> {
+    pub(crate) async fn signed(&self, draft: &str, signers: &[&str]) -> Vec<String> {
         let mut sigs = Vec::new();
         for name in signers {
             self.carry("alice", name, draft);
@@ -133,29 +133,29 @@ impl World {
     }
 
     /// `muster publish` at alice's.
-    pub async fn hand_in(&self, draft: &str, sigs: &[String]) -> Said {
+    pub(crate) async fn hand_in(&self, draft: &str, sigs: &[String]) -> Said {
         let sigs: Vec<_> = sigs.iter().map(String::as_str).collect();
         self.muster("alice", &[&["publish", draft][..], &sigs[..]].concat()).await
     }
 
     /// `muster sign` in somebody's home.
-    pub async fn sign(&self, name: &str, draft: &str) -> Said {
+    pub(crate) async fn sign(&self, name: &str, draft: &str) -> Said {
         self.secretly(name, &["sign", draft, "--key", "key.pem", "--yes"]).await
     }
 
     /// Runs `muster` in somebody's home, his passphrase on standard input.
-    pub async fn secretly(&self, name: &str, args: &[&str]) -> Said {
+    pub(crate) async fn secretly(&self, name: &str, args: &[&str]) -> Said {
         let args = [args, &["--passphrase-fd", "0"]].concat();
         self.with_input(name, &args, &format!("correct horse of {name}\n")).await
     }
 
     /// Runs `muster` in somebody's home.
-    pub async fn muster(&self, name: &str, args: &[&str]) -> Said {
+    pub(crate) async fn muster(&self, name: &str, args: &[&str]) -> Said {
         self.with_input(name, args, "").await
     }
 
     /// Runs `muster` in somebody's home, with `input` on standard input.
-    pub async fn with_input(&self, name: &str, args: &[&str], input: &str) -> Said {
+    pub(crate) async fn with_input(&self, name: &str, args: &[&str], input: &str) -> Said {
         let mut command = Command::new(binary("muster").expect("muster is built"));
         command.env_clear().args(["--dir", "."]).args(args).current_dir(self.home(name));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -174,12 +174,12 @@ impl World {
     }
 
     /// Somebody's folder.
-    pub fn home(&self, name: &str) -> PathBuf {
+    pub(crate) fn home(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Copies a file from one home to another.
-    pub fn carry(&self, from: &str, to: &str, file: &str) -> Carried {
+    pub(crate) fn carry(&self, from: &str, to: &str, file: &str) -> Carried {
         let there = self.home(to).join(file);
         if from != to {
             std::fs::copy(self.home(from).join(file), &there).expect("carried");
@@ -188,12 +188,12 @@ impl World {
     }
 
     /// Writes a file in somebody's home.
-    pub fn write(&self, name: &str, file: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, file: &str, text: &str) {
         std::fs::write(self.home(name).join(file), text).expect("written");
     }
 
     /// Reads a file of somebody's home.
-    pub fn read(&self, name: &str, file: &str) -> String {
+    pub(crate) fn read(&self, name: &str, file: &str) -> String {
         std::fs::read_to_string(self.home(name).join(file)).expect("a file")
     }
 
@@ -215,7 +215,7 @@ impl World {
     }
 
     /// Keys of the roles: plans of class hotfix need so many signatures.
-    pub fn keys_yaml(&self, hotfix: u32) -> String {
+    pub(crate) fn keys_yaml(&self, hotfix: u32) -> String {
         let role = |name: &str, threshold: u32| {
             format!("  {name}: {{threshold: {threshold}, keys: [alice, bob, carol]}}\n")
         };
@@ -231,17 +231,17 @@ impl World {
 }
 
 /// A file that arrived.
-pub struct Carried(PathBuf);
+pub(crate) struct Carried(PathBuf);
 
 impl Carried {
     /// Gives it another name.
-    pub fn rename(&self, name: &str) {
+    pub(crate) fn rename(&self, name: &str) {
         std::fs::rename(&self.0, self.0.with_file_name(name)).expect("renamed");
     }
 }
 
 /// The secret key of an agent of the roster.
-pub fn agent_key(number: u8) -> SecretKey {
+pub(crate) fn agent_key(number: u8) -> SecretKey {
     SecretKey::from_seed(&[number; 32])
 }
 
@@ -266,7 +266,7 @@ fn roster_yaml() -> String {
 }
 
 /// Restart of all four nodes, node-3 first; one seat may be away.
-pub fn plan_yaml(serial: u64) -> String {
+pub(crate) fn plan_yaml(serial: u64) -> String {
     let now = jiff::Timestamp::now();
     let (from, until) =
         (now - jiff::SignedDuration::from_mins(1), now + jiff::SignedDuration::from_hours(48));
@@ -282,33 +282,33 @@ pub fn plan_yaml(serial: u64) -> String {
 
 /// It ended well.
 #[track_caller]
-pub fn done(said: &Said) {
+pub(crate) fn done(said: &Said) {
     assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
 }
 
 /// It ended with this exit code, and named this code.
 #[track_caller]
-pub fn refused(said: &Said, exit: i32, code: &str) {
+pub(crate) fn refused(said: &Said, exit: i32, code: &str) {
     assert_eq!(said.code, exit, "{}\n{}", said.out, said.err);
     assert!(said.err.contains(&format!("[{code}]")), "{code} in:\n{}\n{}", said.out, said.err);
 }
 
 /// The JSON document that it printed.
 #[track_caller]
-pub fn json(said: &Said) -> Value {
+pub(crate) fn json(said: &Said) -> Value {
     done(said);
     serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {}", said.out))
 }
 
 /// No line on a screen is longer than 80 columns.
 #[track_caller]
-pub fn fits(text: &str) {
+pub(crate) fn fits(text: &str) {
     let long = text.lines().find(|line| line.chars().count() > 80);
     assert_eq!(long, None, "longer than 80 columns");
 }
 
 /// Files in a folder, sorted.
-pub fn listing(dir: &Path) -> Vec<String> {
+pub(crate) fn listing(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).expect("a folder");
     let name = |entry: std::io::Result<std::fs::DirEntry>| {
         entry.expect("an entry").file_name().to_string_lossy().into_owned()

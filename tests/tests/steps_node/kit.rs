@@ -248,8 +248,11 @@ pub(crate) fn crash_at(nth: usize) -> (StepHook, mpsc::UnboundedReceiver<StepPoi
     (hook, told)
 }
 
+/// Effects and the point of each that was reached.
+pub(crate) type Points = Arc<Mutex<Vec<(String, At)>>>;
+
 /// A hook that writes every point down.
-pub(crate) fn points() -> (StepHook, Arc<Mutex<Vec<(String, At)>>>) {
+pub(crate) fn points() -> (StepHook, Points) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let all = seen.clone();
     let hook: StepHook = Arc::new(move |point| {
