@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use muster_proto::documents::author::{
     Code, Finding, KeysYaml, Known, MAX_BYTES, Parsed, PlanYaml, ReleaseYaml, RootYaml, RosterYaml,
-    finding, freeze, keys, lint_plan, read, recheck, release, roster,
+    Written, finding, freeze, keys, lint_plan, read, recheck, release, roster,
 };
 use muster_proto::documents::plan::{Action, Budget, Plan};
 use muster_proto::documents::roster::Role;
