@@ -193,7 +193,8 @@ fn an_agent_hears_of_its_own_chain_when_it_asked_and_nobody_else_does() {
     let mut shelf = shelf();
     shelf.apply(receipt("ann", 1, "a1"));
     let (mut ann, mut bob) = (agent("ann"), agent("bob"));
-    (drain(&mut ann, &shelf), drain(&mut bob, &shelf));
+    drain(&mut ann, &shelf);
+    drain(&mut bob, &shelf);
     shelf.apply(Change::TellOwnChain(node("ann")));
     assert_eq!(drain(&mut ann, &shelf), ["own 1"]);
     assert_eq!(drain(&mut bob, &shelf), Vec::<String>::new());
