@@ -60,14 +60,26 @@ pub fn has_failed(plan: &PlanFacts) -> bool {
 
 /// Why nobody may begin this plan any more; none while it is open.
 pub fn over(sight: &Sight<'_>) -> Option<Reason> {
-    let plan = sight.plan();
+    ended(sight).or_else(|| past_tolerance(sight, failures(sight)))
+}
+
+/// Over for good: what nobody can take back says so. A node that is bad for a while after its
+/// `done` closes a plan only for that while, and costs nobody his turn.
+pub fn over_for_good(sight: &Sight<'_>) -> bool {
+    let signed = sight.rows.iter().filter(|row| row.plan.is_some_and(has_failed));
+    ended(sight).is_some() || past_tolerance(sight, signed.count() as u32).is_some()
+}
+
+fn ended(sight: &Sight<'_>) -> Option<Reason> {
     if let Some(by) = superseded_by(sight.documents) {
         return Some(Reason::Superseded(by.clone()));
     }
-    if sight.now >= plan.valid.until {
-        return Some(Reason::Expired(plan.valid.until));
-    }
-    let (failures, tolerated) = (failures(sight), plan.failures.tolerate);
+    let until = sight.plan().valid.until;
+    (sight.now >= until).then_some(Reason::Expired(until))
+}
+
+fn past_tolerance(sight: &Sight<'_>, failures: u32) -> Option<Reason> {
+    let tolerated = sight.plan().failures.tolerate;
     (failures > tolerated).then_some(Reason::Over { failures, tolerated })
 }
 

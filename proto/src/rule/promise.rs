@@ -4,9 +4,10 @@
 //! plan only when nothing older is in hand. What was in hand ends with its final receipt.
 
 use super::facts::{Documents, Evidence, PlanFacts};
-use super::plans::{by_serial, is_complete, over, rank};
+use super::plans::{by_serial, over_for_good, rank};
 use super::reason::Reason;
 use super::sight::{Row, Sight};
+use crate::documents::ids::Counter;
 use crate::documents::plan::Member;
 use crate::documents::{NodeName, Plan, PlanId};
 
@@ -54,9 +55,7 @@ pub fn may_acknowledge(sight: &Sight<'_>, me: &NodeName) -> Result<(), Reason> {
     let plan = sight.plan();
     let older = sight.documents.others.iter().filter(|(_, other)| rank(other) < rank(plan));
     for (id, other) in older {
-        let replaced = plan.class.counter() == other.class.counter()
-            && plan.supersedes.contains(&other.serial);
-        if !replaced && has_a_turn(sight, me, id, other) {
+        if !gives_way(other, plan) && has_a_turn(sight, me, id, other) {
             return Err(Reason::After(other.serial));
         }
     }
@@ -68,24 +67,37 @@ pub fn may_acknowledge(sight: &Sight<'_>, me: &NodeName) -> Result<(), Reason> {
     }
 }
 
+/// The older plan gives way to the newer one: it is named as superseded, or it is ordinary and
+/// the newer one an emergency, which waits for nobody's turn.
+pub fn gives_way(older: &Plan, newer: &Plan) -> bool {
+    let (older_counter, newer_counter) = (older.class.counter(), newer.class.counter());
+    if older_counter == newer_counter {
+        newer.supersedes.contains(&older.serial)
+    } else {
+        newer_counter == Counter::Emergency
+    }
+}
+
 /// The older plan may still want something of `me`.
 fn has_a_turn(sight: &Sight<'_>, me: &NodeName, id: &PlanId, other: &Plan) -> bool {
     let ordered = other.order().any(|(_, node)| node == me);
     let mine = sight.evidence.plan(me, id);
     let is_final = mine.is_some_and(|facts: &PlanFacts| facts.outcome.is_some());
-    ordered && !is_final && !is_over(sight, id, other)
+    ordered && !is_final && !is_past(sight, me, id, other)
 }
 
-fn is_over(sight: &Sight<'_>, id: &PlanId, other: &Plan) -> bool {
+/// The older plan is over, or `me` has promised a newer one than it.
+fn is_past(sight: &Sight<'_>, me: &NodeName, id: &PlanId, other: &Plan) -> bool {
     let documents = Documents {
         id,
         plan: other,
         roster: sight.documents.roster,
-        // Only what takes its place matters here, and that is in the same map.
+        // This plan is not among them: it would not be asked for otherwise.
         others: sight.documents.others,
     };
     let then = Sight::new(&documents, sight.evidence, sight.now);
-    over(&then).is_some() || is_complete(other, id, sight.evidence)
+    let promises = Promises(sight.evidence.nodes.get(me));
+    over_for_good(&then) || promised_newer(&documents, promises).is_some()
 }
 
 /// A member whose promise is missing, for people.

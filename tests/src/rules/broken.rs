@@ -153,9 +153,9 @@ fn stale_is_fresh(
 ) -> Asked {
     again(documents, evidence, me, now, |evidence| {
         for facts in evidence.nodes.values_mut() {
+            facts.effect = None;
             if let Some(beacon) = &mut facts.beacon {
                 beacon.at = now;
-                beacon.head = facts.head.clone().or(beacon.head.clone());
             }
         }
     })
@@ -180,8 +180,11 @@ fn promises_do_not_bind(
 ) -> Asked {
     match permission(documents, evidence, me, now) {
         Err(Reason::Promised(_)) => {
-            let others = BTreeMap::new();
-            permission(&Documents { others: &others, ..*documents }, evidence, me, now)
+            let mut changed = evidence.clone();
+            for (id, plan) in &mut facts(&mut changed, &me.me).plans {
+                plan.acknowledged.take_if(|_| id != documents.id);
+            }
+            permission(documents, &changed, me, now)
         }
         asked => asked,
     }

@@ -9,6 +9,7 @@ use muster_proto::evidence::Event;
 use muster_proto::rule::Final;
 use muster_proto::rule::plans::rank;
 
+use super::node::Part;
 use super::world::World;
 
 /// An invariant that a rule let be broken.
@@ -141,14 +142,16 @@ pub fn budget(world: &World<'_>) -> Result<(), Violation> {
 }
 
 /// Nodes that a plan has taken down, with that plan: at work, or stopped by it and still down.
-/// Who was away by himself when he began, and who is only started, is not taken.
+/// Who was away by himself when he began, who is only started, and who has no seat, is not taken.
 fn taken<'w>(world: &'w World<'_>) -> impl Iterator<Item = (usize, usize)> + 'w {
     world.nodes.iter().enumerate().filter_map(|(index, node)| {
-        let at_work = node.parts.iter().find(|(_, part)| part.is_at_work() && !part.excused);
+        let at_work = node.parts.iter().find(|(_, part)| part.takes());
         let gives = |plan: usize| matches!(world.scene.plans[plan].1.action, Action::Start);
         let working = at_work.map(|(plan, _)| *plan).filter(|plan| !gives(*plan));
         let stopped = node.stopped_by.filter(|_| !node.running);
-        working.or(stopped).map(|plan| (index, plan))
+        let plan = working.or(stopped)?;
+        let member = world.scene.plans[plan].1.member(&node.name)?;
+        member.seat.is_some().then_some((index, plan))
     })
 }
 
@@ -163,7 +166,7 @@ fn seats(world: &World<'_>, body: &Plan, taken: &[(usize, usize)]) -> BTreeSet<S
     };
     let away = taken.iter().filter_map(|(index, _)| {
         let seat = seat(*index)?;
-        let at_work = world.nodes[*index].parts.values().any(|part| part.is_at_work());
+        let at_work = world.nodes[*index].parts.values().any(Part::takes);
         (at_work || !covered(*index, &seat)).then_some(seat)
     });
     away.collect()

@@ -49,6 +49,11 @@ impl Part {
         self.stage >= Stage::Begun && !matches!(self.stage, Stage::Over(_))
     }
 
+    /// At work, and well when it began.
+    pub fn takes(&self) -> bool {
+        self.is_at_work() && !self.excused
+    }
+
     /// Its last word.
     pub fn outcome(&self) -> Option<Final> {
         match self.stage {

@@ -16,6 +16,8 @@ use super::node::{Node, Part, outcome};
 use super::scene::{LAG_BLOCKS, Scene, at};
 use super::{Rule, broken};
 
+/// No step fails and every self-test passes.
+const LUCK: u8 = u8::MAX;
 /// Seconds between blocks.
 const BLOCK_S: i64 = 3;
 
@@ -47,6 +49,11 @@ pub enum Move {
     Policy(u8, u8, u8),
     /// A node verifies the newer roster.
     Roster(u8),
+    /// Everybody verifies a plan.
+    Publish(u8),
+    /// For so many seconds the nodes of this bit set are shown all receipts, and have good luck.
+    /// One controller in three keeps the beacons back.
+    Calm(u8, u8),
 }
 
 /// The truth, and everybody's part of it.
@@ -106,6 +113,8 @@ impl<'a> World<'a> {
             Move::Recover(node) => self.recover(self.pick(node)),
             Move::Policy(node, plan, word) => self.policy(self.pick(node), plan, word),
             Move::Roster(node) => self.newer_roster(self.pick(node)),
+            Move::Publish(plan) => (0..self.nodes.len()).for_each(|node| self.learn(node, plan)),
+            Move::Calm(who, how) => return self.calm(who, how % 8, how % 3 == 0),
         }
         Ok(())
     }
@@ -227,6 +236,9 @@ impl<'a> World<'a> {
         // The agent looks at its own node before it asks the rule.
         self.beacon(node);
         if self.nodes[node].on_beat == Some(plan) {
+            if luck.is_multiple_of(4) {
+                return Ok(());
+            }
             self.nodes[node].on_beat = None;
             return self.begin(node, plan);
         }
@@ -347,11 +359,29 @@ impl<'a> World<'a> {
     }
 
     fn commits(&mut self, node: usize, plan: usize) {
-        if matches!(self.scene.plans[plan].1.action, Action::Stop) {
+        // Who was away by himself before the stop is not taken down by it.
+        let stops = matches!(self.scene.plans[plan].1.action, Action::Stop);
+        if stops && !self.part_mut(node, plan).excused {
             self.nodes[node].stopped_by = Some(plan);
         }
         let done = Event::Done(outcome());
         self.reaches(node, plan, Stage::Over(Final::Done), Some(done));
+    }
+
+    fn calm(&mut self, who: u8, seconds: u8, withholds: bool) -> Result<(), Violation> {
+        let who: Vec<usize> = (0..self.nodes.len()).filter(|node| who >> node & 1 == 1).collect();
+        for _ in 0..=seconds {
+            self.now_s += 1;
+            who.iter().for_each(|node| self.beacon(*node));
+            for node in &who {
+                (0..self.nodes.len())
+                    .for_each(|of| self.show(*node, of, 4, if withholds { 0 } else { 4 }));
+                for plan in 0..self.nodes[*node].plans.len() {
+                    self.act(*node, plan as u8, LUCK)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// An honest controller and lucky nodes: everybody is shown everything each second. The
@@ -360,7 +390,6 @@ impl<'a> World<'a> {
     /// # Errors
     /// A violation, or more nodes at work than the plan's pace, in words.
     pub fn calmly(&mut self, apart_s: usize, seconds: usize) -> Result<(), String> {
-        const LUCK: u8 = u8::MAX;
         for second in 0..seconds {
             self.now_s += 1;
             let plans = self.ids.len().min(second / (apart_s + 1) + 1);
