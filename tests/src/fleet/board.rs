@@ -71,17 +71,21 @@ impl Board {
     /// When it does not come up.
     pub async fn found(&mut self, officers: &Officers) -> Result<()> {
         let (root, digest) = officers.first_root();
+        self.pin(root, &digest)?;
+        self.allow("alice", &officers.desk_key(), "watch, publish, hold")?;
+        self.start().await
+    }
+
+    /// Writes the first root into its configuration; people come after it.
+    ///
+    /// # Errors
+    /// When the configuration cannot be written.
+    pub fn pin(&self, root: &[u8], digest: &Digest) -> Result<()> {
         std::fs::write(self.dir.join("1.root.json"), root)?;
         let config = self.dir.join("controller.yaml");
-        let person = officers.desk_key();
-        let text = std::fs::read_to_string(&config)?.replace(
-            "people: []",
-            &format!(
-                "root: {{file: 1.root.json, sha256: \"{digest}\"}}\npeople:\n  - {{name: alice, key: \"{person}\", rights: [watch, publish, hold]}}"
-            ),
-        );
-        std::fs::write(&config, text)?;
-        self.start().await
+        let pinned = format!("root: {{file: 1.root.json, sha256: \"{digest}\"}}\npeople:");
+        let text = std::fs::read_to_string(&config)?.replace("people: []", &pinned);
+        Ok(std::fs::write(&config, text)?)
     }
 
     /// Lets somebody else in.

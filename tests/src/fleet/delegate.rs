@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use muster_proto::documents::Digest;
 use muster_proto::documents::author::Enrol;
 use muster_proto::documents::roster::{Node, Role};
 use tokio::process::Command;
@@ -74,6 +75,21 @@ impl Delegate {
         boards: &[Address],
     ) -> Result<Node> {
         let (root, digest) = officers.first_root();
+        self.set_up(network, root, &digest, boards).await?;
+        self.enrolled()
+    }
+
+    /// `muster-agent init` with a pinned root; its enrolment lies in its folder afterwards.
+    ///
+    /// # Errors
+    /// When the program fails.
+    pub async fn set_up(
+        &self,
+        network: &str,
+        root: &[u8],
+        digest: &Digest,
+        boards: &[Address],
+    ) -> Result<PathBuf> {
         let root_file = self.dir.join("pinned.root.json");
         std::fs::write(&root_file, root)?;
         let mut args: Vec<String> = [
@@ -105,7 +121,12 @@ impl Delegate {
         let said = self.cli(&args).await?;
         ensure!(said.code == 0, "muster-agent init: {}{}", said.out, said.err);
         self.quicken()?;
-        self.enrolled()
+        Ok(self.enrolment())
+    }
+
+    /// Where its enrolment lies.
+    pub fn enrolment(&self) -> PathBuf {
+        self.dir.join(format!("{}.enrol", self.name))
     }
 
     /// Shortens what a real host does at leisure, and applies everything without asking.
@@ -133,8 +154,7 @@ impl Delegate {
 
     /// The roster's entry, from the enrolment that travelled out of band.
     fn enrolled(&self) -> Result<Node> {
-        let path = self.dir.join(format!("{}.enrol", self.name));
-        let enrol = Enrol::open(&std::fs::read(&path).context("no enrolment was written")?)?;
+        let enrol = Enrol::open(&std::fs::read(self.enrolment()).context("no enrolment was written")?)?;
         Ok(Node {
             name: enrol.name.clone(),
             operator: self.home.operator().parse()?,

@@ -278,7 +278,11 @@ impl Fleet {
     }
 }
 
-async fn nodes(
+/// Starts `make.size` nodes and their referee, and waits until all are at the tip.
+///
+/// # Errors
+/// When a container does not start or the chain does not advance.
+pub async fn nodes(
     docker: &Docker,
     run: &str,
     folder: &Path,
@@ -326,7 +330,11 @@ async fn nodes(
     Ok((referee, delegates))
 }
 
-async fn load(docker: &Docker, behaviour: &Behaviour, run: &str) -> Result<image::Image> {
+/// Loads an image of `behaviour`, labelled with `run`.
+///
+/// # Errors
+/// When the Engine refuses it.
+pub async fn load(docker: &Docker, behaviour: &Behaviour, run: &str) -> Result<image::Image> {
     let tag = format!("{run}/iotex-core:{}", behaviour.version);
     Ok(image::build_as(docker, &binary("iotex-server")?, behaviour, run, &tag).await?)
 }
