@@ -25,6 +25,7 @@ pub mod release;
 pub mod roster;
 pub mod shell;
 pub mod sign;
+pub mod simulate;
 pub mod spec;
 pub mod watch;
 pub mod watcher;

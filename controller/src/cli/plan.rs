@@ -1,4 +1,4 @@
-//! `muster plan`: lint and freeze.
+//! `muster plan`: lint, simulate and freeze.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -25,6 +25,9 @@ use super::watcher::Watcher;
 pub enum PlanCommand {
     /// Refuse what cannot be safe or cannot end, with the place, the reason and the fix
     Lint(Lint),
+    /// Play it through by the rule itself, with failures of your choice: what happens when, the
+    /// lowest number of seats there, and how long it takes
+    Simulate(super::simulate::Simulate),
     /// Make every choice, print the total order, and write a draft for officers to sign
     Freeze(super::freeze::Freeze),
 }
@@ -36,6 +39,7 @@ pub enum PlanCommand {
 pub fn run(shell: &Shell, command: &PlanCommand) -> Result<Exit, Failure> {
     match command {
         PlanCommand::Lint(args) => lint(shell, args),
+        PlanCommand::Simulate(args) => super::simulate::run(shell, args),
         PlanCommand::Freeze(args) => super::freeze::run(shell, super::freeze::Kind::Plan, args),
     }
 }
@@ -80,6 +84,11 @@ pub fn parse(path: &Path) -> Result<Parsed<PlanYaml>, Failure> {
 }
 
 impl Sources {
+    /// Files stand in for what the board has.
+    pub fn are_files(&self) -> bool {
+        self.roster.is_some()
+    }
+
     /// Everything that lint may know.
     ///
     /// # Errors

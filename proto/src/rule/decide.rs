@@ -110,7 +110,7 @@ fn before_work(
     }
     if me.own_chain == OwnChain::Ahead {
         return Decision::Stuck(Why {
-            code: "E301",
+            code: "E391",
             text: "a board holds more of this agent's receipts than its journal: restored from a \
                    backup; enrol anew with `muster-agent init`"
                 .into(),

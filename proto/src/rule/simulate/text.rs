@@ -62,7 +62,7 @@ impl Timeline {
         let end = if self.complete { "complete" } else { "not complete" };
         writeln!(
             f,
-            "\n{end} after {}: {} done, {} rolled back, {} declined, {} without a last word",
+            "\n{end} after {}\n{} done, {} rolled back, {} declined, {} without a last word",
             span(self.duration_ms),
             self.done,
             self.rolled_back,

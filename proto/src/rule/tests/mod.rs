@@ -4,4 +4,5 @@ mod decision;
 pub(super) mod fixture;
 mod order;
 mod plans;
+mod promise;
 mod sum;

@@ -70,7 +70,7 @@ fn nobody_begins_before_a_board_told_what_it_holds_of_the_own_chain() {
     let me = Observations { own_chain: OwnChain::Unasked, ..prepared(0) };
     assert_eq!(field.may_by(&me), Err(Reason::OwnChainUnasked));
     let me = Observations { own_chain: OwnChain::Ahead, ..prepared(0) };
-    assert!(matches!(field.decide(&me), Decision::Stuck(why) if why.code == "E301"));
+    assert!(matches!(field.decide(&me), Decision::Stuck(why) if why.code == "E391"));
 }
 
 #[test]
