@@ -1,6 +1,7 @@
 //! Stand-in node, fleet, faults and benchmarks: the only crate that sees both sides.
 
 pub mod bench;
+pub mod demo;
 pub mod faults;
 pub mod fleet;
 pub mod image;

@@ -154,7 +154,8 @@ impl Delegate {
 
     /// The roster's entry, from the enrolment that travelled out of band.
     fn enrolled(&self) -> Result<Node> {
-        let enrol = Enrol::open(&std::fs::read(self.enrolment()).context("no enrolment was written")?)?;
+        let enrol =
+            Enrol::open(&std::fs::read(self.enrolment()).context("no enrolment was written")?)?;
         Ok(Node {
             name: enrol.name.clone(),
             operator: self.home.operator().parse()?,

@@ -1,6 +1,7 @@
 //! A whole fleet on this machine: referee, nodes in containers, agents and controller as
 //! processes of their own. Used by the tests, the demo and the benchmark.
 
+pub mod attendance;
 pub mod board;
 pub mod delegate;
 pub mod observer;
@@ -21,6 +22,7 @@ use muster_proto::documents::roster::{Consensus, Role};
 use muster_proto::documents::{Digest, Roster};
 use tempfile::TempDir;
 
+use self::attendance::Attendance;
 use self::board::Board;
 use self::delegate::Delegate;
 use self::observer::Observer;
@@ -225,6 +227,43 @@ impl Fleet {
         Ok((found.image.unwrap_or_default(), running))
     }
 
+    /// What the Engine says of a delegate's restart policy now.
+    ///
+    /// # Errors
+    /// When there is no container of that name.
+    pub async fn restart_policy(&self, name: &str) -> Result<String> {
+        let delegate = self.delegates.iter().find(|delegate| delegate.name == name);
+        let container = &delegate.with_context(|| format!("no delegate {name}"))?.container;
+        let found = self.docker.inspect_container(container, None).await?;
+        let policy = found.host_config.and_then(|host| host.restart_policy?.name);
+        Ok(policy.map(|policy| policy.to_string()).unwrap_or_default())
+    }
+
+    /// Signs and hands in a plan.
+    ///
+    /// # Errors
+    /// When lint or the board refuses.
+    pub async fn publish(&mut self, script: &script::Script) -> Result<()> {
+        self.officers.publish_plan(&script.yaml()).await.map(drop)
+    }
+
+    /// What an officer sees of the board now.
+    ///
+    /// # Errors
+    /// When the board cannot be reached.
+    pub async fn see(&mut self) -> Result<script::Seen> {
+        script::see(&mut self.officers).await
+    }
+
+    /// From now on: who leaves the chain and comes back, by the referee.
+    ///
+    /// # Errors
+    /// When the referee does not answer.
+    pub async fn attendance(&self) -> Result<Attendance> {
+        let name = |it: &Delegate| (it.home.operator().to_owned(), it.name.clone());
+        Attendance::watch(self.referee.client(), self.delegates.iter().map(name).collect()).await
+    }
+
     /// The last lines that every program wrote.
     pub fn logs(&self) -> String {
         let mut text = String::new();
@@ -245,28 +284,12 @@ impl Fleet {
     pub async fn end(self) -> Result<()> {
         let verdict = self.observer.verdict();
         let equivocations = self.referee.report(0).equivocations;
-        let strangers = self.strangers();
+        let strangers = strangers(&self.delegates);
         self.clean().await;
         verdict?;
         ensure!(equivocations.is_empty(), "two connections with one key: {equivocations:?}");
         ensure!(strangers.is_empty(), "an agent touched another's container: {strangers:?}");
         Ok(())
-    }
-
-    /// Mutating calls that name no container, image or network of the agent's own.
-    fn strangers(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        for delegate in &self.delegates {
-            let others = self.delegates.iter().filter(|other| other.name != delegate.name);
-            let names: Vec<_> = others.map(|other| format!("/{}", other.container)).collect();
-            for call in delegate.proxy.calls() {
-                let path = call.path.split('?').next().unwrap_or_default().to_owned() + "/";
-                if names.iter().any(|name| path.contains(&format!("{name}/"))) {
-                    found.push(format!("{}: {} {}", delegate.name, call.method, call.path));
-                }
-            }
-        }
-        found
     }
 
     async fn clean(mut self) {
@@ -276,6 +299,22 @@ impl Fleet {
         let _ = image::clean_up(&self.docker, &self.run).await;
         drop(self.folder);
     }
+}
+
+/// Calls of an agent that name another delegate's container.
+pub fn strangers(delegates: &[Delegate]) -> Vec<String> {
+    let mut found = Vec::new();
+    for delegate in delegates {
+        let others = delegates.iter().filter(|other| other.name != delegate.name);
+        let names: Vec<_> = others.map(|other| format!("/{}", other.container)).collect();
+        for call in delegate.proxy.calls() {
+            let path = call.path.split('?').next().unwrap_or_default().to_owned() + "/";
+            if names.iter().any(|name| path.contains(&format!("{name}/"))) {
+                found.push(format!("{}: {} {}", delegate.name, call.method, call.path));
+            }
+        }
+    }
+    found
 }
 
 /// Starts `make.size` nodes and their referee, and waits until all are at the tip.
@@ -344,7 +383,8 @@ fn seconds() -> Timestamp {
     Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default()
 }
 
-fn tail(name: &str, output: &str) -> String {
+/// The end of a program's output under its name.
+pub fn tail(name: &str, output: &str) -> String {
     const LINES: usize = 25;
     let lines: Vec<_> = output.lines().collect();
     let last = lines[lines.len().saturating_sub(LINES)..].join("\n");

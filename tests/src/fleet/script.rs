@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use jiff::{SignedDuration, Timestamp};
 use muster_proto::documents::{NodeName, Plan, PlanId};
-use muster_proto::evidence::{Book, Event, Receipt};
+use muster_proto::evidence::{Beacon, Book, Event, Receipt};
 use muster_proto::rule::{Documents, Final, PlanProgress, progress};
 use muster_proto::trust::{Offer, Trust};
 use muster_proto::wire::muster::FollowRequest;
@@ -61,6 +61,38 @@ impl Seen {
     /// The words of a node's receipts about the plan of that serial.
     pub fn words(&self, node: &str, serial: u64) -> Vec<&'static str> {
         self.receipts(node, serial).iter().map(|receipt| receipt.event.word()).collect()
+    }
+
+    /// What a node's newest beacon says about the plan of that serial.
+    pub fn says(&self, node: &str, serial: u64) -> String {
+        let doing = self.beacon(node).map(|beacon| beacon.doing.as_slice()).unwrap_or_default();
+        let about = doing.iter().find(|doing| doing.plan.serial == serial);
+        about.map(|doing| doing.text.clone()).unwrap_or_default()
+    }
+
+    /// A node's newest beacon.
+    pub fn beacon(&self, node: &str) -> Option<&Beacon> {
+        let name = node.parse::<NodeName>().ok()?;
+        self.book.evidence().nodes.get(&name)?.beacon.as_ref()
+    }
+
+    /// The seats that a node counted when it began, its own included.
+    pub fn counted(&self, node: &str, serial: u64) -> Option<u32> {
+        self.receipts(node, serial).into_iter().rev().find_map(|receipt| match receipt.event {
+            Event::Began { sum, .. } => sum,
+            _ => None,
+        })
+    }
+
+    /// When a node's receipt with that word about the plan is dated; the newest one.
+    pub fn at(&self, node: &str, serial: u64, word: &str) -> Option<Timestamp> {
+        let receipts = self.receipts(node, serial);
+        receipts.iter().rev().find(|receipt| receipt.event.word() == word).map(|it| it.at)
+    }
+
+    /// Who began, in the order of the receipts' dates.
+    pub fn order(&self, serial: u64) -> Vec<String> {
+        self.began(serial).into_iter().map(|(_, node)| node.to_string()).collect()
     }
 
     /// When each node began, in the order of the receipts' dates.
