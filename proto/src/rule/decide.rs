@@ -62,7 +62,7 @@ fn at_work(action: &Action, me: &Observations) -> Decision {
 fn tested(action: &Action, test: &Test) -> Decision {
     match test {
         Test::Unknown => Decision::Do(Step::Test),
-        Test::Holding => Decision::Wait(Reason::Test("well so far".into())),
+        Test::Holding => Decision::Wait(Reason::Test("self-test: well so far".into())),
         Test::NotYet(why) => Decision::Wait(Reason::Test(why.text.clone())),
         Test::CannotTell(why) => Decision::Wait(Reason::CannotTell(why.text.clone())),
         Test::Pass => Decision::Do(Step::Commit),

@@ -110,10 +110,10 @@ pub enum Reason {
     #[error("this node is not in the plan's order; its promise is all the plan needs of it")]
     NoPart,
     /// The test runs.
-    #[error("self-test: {0}")]
+    #[error("{0}")]
     Test(String),
     /// The test cannot tell.
-    #[error("self-test cannot tell: {0}; the deadline stands still")]
+    #[error("cannot tell: {0}; the deadline stands still")]
     CannotTell(String),
 }
 

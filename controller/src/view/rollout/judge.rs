@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use muster_proto::documents::NodeName;
-use muster_proto::documents::plan::Budget;
+use muster_proto::documents::plan::{Action, Budget};
 use muster_proto::rule::progress::{NodeProgress, WaveProgress};
 use muster_proto::rule::{
     Documents, Evidence, Final, PlanFacts, PlanProgress, Reason, Stage, progress,
@@ -74,7 +74,9 @@ impl<'a> Scene<'a> {
 
     fn node(&self, node: &NodeProgress) -> NodeLine {
         let place = place(node, self.input.documents.plan.action.only_gives());
-        let away_ms = self.facts(&node.node).and_then(away);
+        // Who is stopped stays away; the time that it took says nothing.
+        let stops = matches!(self.input.documents.plan.action, Action::Stop);
+        let away_ms = self.facts(&node.node).and_then(away).filter(|_| !stops);
         let (text, told) = self.words(node, place, away_ms);
         NodeLine {
             name: node.node.clone(),
@@ -83,6 +85,7 @@ impl<'a> Scene<'a> {
             since: node.since,
             text,
             told,
+            in_line: matches!(node.waits, Some(Reason::Turn { .. })),
             away_ms,
         }
     }

@@ -130,6 +130,9 @@ pub struct NodeLine {
     /// The same without anything that changes by the second; what [`Rollout::news`] compares.
     #[serde(skip)]
     pub told: String,
+    /// It waits for those before it and for nothing else.
+    #[serde(skip)]
+    pub in_line: bool,
     /// From the stop signal until it was well again, in milliseconds, by its own receipt.
     pub away_ms: Option<u64>,
 }

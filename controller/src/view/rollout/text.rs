@@ -167,24 +167,17 @@ impl Rollout {
         facts.join(" · ")
     }
 
-    /// One line for each node whose place, stage or reason differs from `before`; the first
-    /// time everything that is not merely waiting. For terminals that cannot redraw.
+    /// What differs from `before`, a line each; the first time everything that is not merely
+    /// waiting. For terminals that cannot redraw.
     pub fn news(&self, before: Option<&Rollout>) -> Vec<String> {
         let mut lines = Vec::new();
         let time = self.at.strftime("%H:%M:%S").to_string();
         if before.is_none_or(|before| before.state != self.state) {
             lines.push(self.headline());
         }
-        for node in &self.nodes {
-            let was = before.and_then(|all| all.nodes.iter().find(|old| old.name == node.name));
-            let new = match was {
-                Some(was) => (was.place, &was.told) != (node.place, &node.told),
-                None => node.place != Place::Waiting,
-            };
-            if new {
-                let lead = format!("{time}  {:<8}  ", node.place.word());
-                lines.push(hanging(&lead, &format!("{}: {}", node.name, node.text)));
-            }
+        for (place, names, text) in self.changed(before) {
+            let lead = format!("{time}  {:<8}  ", place.word());
+            lines.push(hanging(&lead, &format!("{names}: {text}")));
         }
         for (number, wave) in self.waves.iter().enumerate().filter(|(_, wave)| wave.met) {
             if before.is_some_and(|before| !before.waves[number].met) {
@@ -192,6 +185,28 @@ impl Rollout {
             }
         }
         lines
+    }
+
+    /// Nodes whose place, stage or reason is new; neighbours with one reason share a line, and
+    /// who merely stands in line is not told.
+    fn changed(&self, before: Option<&Rollout>) -> Vec<(Place, String, &str)> {
+        let is_new = |node: &&NodeLine| {
+            let was = before.and_then(|all| all.nodes.iter().find(|old| old.name == node.name));
+            let new = match was {
+                Some(was) => (was.place, &was.told) != (node.place, &node.told),
+                None => node.place != Place::Waiting,
+            };
+            new && !node.in_line
+        };
+        let new: Vec<_> = self.nodes.iter().filter(is_new).collect();
+        let alike = |a: &&NodeLine, b: &&NodeLine| {
+            a.place == Place::Waiting && b.place == Place::Waiting && a.text == b.text
+        };
+        let told = new.chunk_by(alike).map(|nodes| {
+            let all: Vec<_> = nodes.iter().map(|node| node.name.as_str()).collect();
+            (nodes[0].place, names(&all, SHOWN), nodes[0].text.as_str())
+        });
+        told.collect()
     }
 }
 
