@@ -57,6 +57,8 @@ pub struct Intervals {
     pub reconnect_most: Span,
     /// Between attempts while no roster lists this agent's key.
     pub retry: Span,
+    /// An ordinary call that the Engine has not answered after this long is looked after.
+    pub engine: Span,
 }
 
 impl Default for Intervals {
@@ -69,6 +71,8 @@ impl Default for Intervals {
             reconnect: Span::millis(500),
             reconnect_most: Span::millis(30_000),
             retry: Span::millis(30_000),
+            // An Engine under load answers within a few seconds.
+            engine: Span::millis(15_000),
         }
     }
 }
@@ -159,7 +163,7 @@ impl Intervals {
         Ok(())
     }
 
-    fn named(&self) -> [(&'static str, Span); 6] {
+    fn named(&self) -> [(&'static str, Span); 7] {
         [
             ("poll", self.poll),
             ("idle", self.idle),
@@ -167,6 +171,7 @@ impl Intervals {
             ("reconnect", self.reconnect),
             ("reconnect-most", self.reconnect_most),
             ("retry", self.retry),
+            ("engine", self.engine),
         ]
     }
 

@@ -87,7 +87,7 @@ pub(super) fn start(paths: &Paths) -> Result<Ready, StartError> {
     let socket = server::bind(&paths.socket())
         .map_err(|source| StartError::Socket { path: paths.socket(), source })?;
     let socket_path = config.docker.trim_start_matches("unix://");
-    let engine = Arc::new(Engine::new(socket_path, Engine::CALL));
+    let engine = Arc::new(Engine::new(socket_path, config.intervals.engine.get()));
     let settings = Settings::new(config.container.clone());
     let runner = Runner::new(engine, journal.clone(), settings, Arc::new(|_| true));
     let (outgoing, said) = watch::channel(Outgoing::default());
