@@ -107,7 +107,7 @@ fn tell(rule: Rule, draw: &SceneDraw, moves: &[Move]) -> Result<(), Violation> {
 #[test]
 fn rollouts_never_take_away_more_than_the_budget_and_nobody_begins_before_his_turn() {
     let began = Cell::new(0_usize);
-    let told = runner(20_000, 20_000).run(&story(), |(draw, moves)| {
+    let told = runner(12_000, 20_000).run(&story(), |(draw, moves)| {
         let scene = Scene::new(&draw);
         let mut world = World::new(&scene, permission);
         let outcome = world.play(&moves);

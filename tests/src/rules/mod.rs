@@ -3,8 +3,10 @@
 //! that broken rules can be shown to be caught.
 
 pub mod broken;
+mod chains;
 pub mod check;
 pub mod node;
+mod pictures;
 pub mod scene;
 pub mod walk;
 pub mod world;

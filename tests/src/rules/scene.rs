@@ -81,6 +81,8 @@ pub struct Scene {
     pub clocks: Vec<i64>,
     /// Nodes with an agent; they come first.
     pub managed: usize,
+    /// Every set of the plans, by the bits of their indexes: made once, asked for at every step.
+    sets: Vec<BTreeMap<PlanId, Plan>>,
 }
 
 /// The moment at which everything begins.
@@ -131,13 +133,22 @@ impl Scene {
         }
         let clock = |i| draw.clocks.get(i).map_or(0, |error| i64::from(*error).clamp(-2, 2));
         let clocks = (0..nodes).map(clock).collect();
-        Self { rosters: [first, second], plans, clocks, managed }
+        let set = |bits: usize| {
+            let chosen = plans.iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1);
+            chosen.map(|(_, plan)| plan.clone()).collect()
+        };
+        let sets = (0..1 << plans.len()).map(set).collect();
+        Self { rosters: [first, second], plans, clocks, managed, sets }
     }
 
-    /// All plans but one, as a decision wants them.
-    pub fn others(&self, known: &[usize], but: usize) -> BTreeMap<PlanId, Plan> {
-        let others = known.iter().filter(|index| **index != but);
-        others.map(|index| self.plans[*index].clone()).collect()
+    /// All known plans but one, as a decision wants them.
+    pub fn others(
+        &self,
+        known: impl IntoIterator<Item = usize>,
+        but: usize,
+    ) -> &BTreeMap<PlanId, Plan> {
+        let others = known.into_iter().filter(|index| *index != but);
+        &self.sets[others.fold(0, |bits, index| bits | 1 << index)]
     }
 }
 

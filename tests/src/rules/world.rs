@@ -13,13 +13,16 @@ use muster_proto::rule::{Decision, Documents, Evidence, Final, decide_with};
 
 use super::check::{self, Violation};
 use super::node::{Node, Part, outcome};
-use super::scene::{LAG_BLOCKS, Scene, at};
+use super::scene::{ABSENT_S, LAG_BLOCKS, Scene, at};
 use super::{Rule, broken};
 
 /// No step fails and every self-test passes.
 const LUCK: u8 = u8::MAX;
 /// Seconds between blocks.
 const BLOCK_S: i64 = 3;
+
+/// No wait of an open plan is longer: absence, and then some for soak and hold.
+const QUIET_S: usize = ABSENT_S as usize + 30;
 
 /// One thing that happens. Numbers choose by remainder, so that every value is a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,10 +266,10 @@ impl<'a> World<'a> {
         ask: impl FnOnce(&Documents<'_>, &Evidence, &Observations, Timestamp) -> T,
     ) -> T {
         let one = &self.nodes[node];
-        let others = self.scene.others(&one.plans, plan);
+        let others = self.scene.others(one.plans.iter().copied(), plan);
         let (id, body) = &self.scene.plans[plan];
         let roster = &self.scene.rosters[one.roster];
-        let documents = Documents { id, plan: body, roster, others: &others };
+        let documents = Documents { id, plan: body, roster, others };
         let me = one.observations(plan, &self.ids);
         ask(&documents, &one.evidence, &me, self.date(node))
     }
@@ -385,13 +388,21 @@ impl<'a> World<'a> {
     }
 
     /// An honest controller and lucky nodes: everybody is shown everything each second. The
-    /// first plan is known from the start, each further one comes `apart_s` later.
+    /// first plan is known from the start, each further one comes `apart_s` later. It ends when
+    /// nobody has signed anything for so long that nothing is waited for any more.
     ///
     /// # Errors
     /// A violation, or more nodes at work than the plan's pace, in words.
     pub fn calmly(&mut self, apart_s: usize, seconds: usize) -> Result<(), String> {
+        let (mut signed, mut since) = (0, 0);
         for second in 0..seconds {
             self.now_s += 1;
+            let all = self.nodes.iter().map(|node| node.receipts.len()).sum();
+            if all != signed {
+                (signed, since) = (all, second);
+            } else if second - since > QUIET_S + apart_s {
+                break;
+            }
             let plans = self.ids.len().min(second / (apart_s + 1) + 1);
             for node in 0..self.nodes.len() {
                 self.nodes[node].plans = (0..plans).collect();
