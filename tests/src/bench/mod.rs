@@ -3,7 +3,7 @@
 pub mod costs;
 pub mod floor;
 pub mod process;
-pub mod stand;
+pub mod rollout;
 pub mod table;
 
 use std::time::Duration;

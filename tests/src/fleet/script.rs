@@ -8,8 +8,9 @@ use muster_proto::documents::{NodeName, Plan, PlanId};
 use muster_proto::evidence::{Beacon, Book, Event, Receipt};
 use muster_proto::rule::{Documents, Final, PlanProgress, progress};
 use muster_proto::trust::{Offer, Trust};
-use muster_proto::wire::muster::FollowRequest;
 use muster_proto::wire::muster::board_message::Message;
+use muster_proto::wire::muster::{BoardMessage, FollowRequest};
+use tonic::Streaming;
 
 use super::officers::Officers;
 use super::{NETWORK, PATIENCE};
@@ -25,6 +26,43 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Nothing but what the officers have verified before.
+    pub fn new(officers: &Officers) -> Self {
+        let (trust, book) = (officers.trust.clone(), Book::new(NETWORK));
+        Self { trust, book, refusals: Vec::new() }
+    }
+
+    /// Verifies what a board says; true when that was all it holds.
+    ///
+    /// # Errors
+    /// When it hands out something that does not verify.
+    pub fn hear(&mut self, message: BoardMessage) -> Result<bool> {
+        match message.message {
+            Some(Message::Bulletin(bulletin)) => {
+                self.trust.take(&Offer::from(bulletin), Timestamp::now());
+                if let Some(roster) = self.trust.roster() {
+                    self.book.admit(roster, self.trust.plans());
+                }
+            }
+            Some(Message::Evidence(evidence)) => {
+                for receipt in evidence.receipts {
+                    self.book.receipt(&receipt).context("a receipt that a board hands out")?;
+                }
+                for beacon in evidence.beacons {
+                    let now = Timestamp::now();
+                    self.book.beacon(&beacon, now).context("a beacon from a board")?;
+                }
+            }
+            Some(Message::Refusal(told)) => {
+                let code = told.refusal.unwrap_or_default().code;
+                self.refusals.push((told.node, code));
+            }
+            Some(Message::CaughtUp(_)) => return Ok(true),
+            _ => {}
+        }
+        Ok(false)
+    }
+
     /// Nodes with a beacon.
     pub fn beacons(&self) -> usize {
         self.book.evidence().nodes.values().filter(|facts| facts.beacon.is_some()).count()
@@ -113,37 +151,23 @@ impl Seen {
 /// # Errors
 /// When the board cannot be reached.
 pub async fn see(officers: &mut Officers) -> Result<Seen> {
-    let mut trust = officers.trust.clone();
-    let mut book = Book::new(NETWORK);
-    let mut refusals = Vec::new();
-    let desk = officers.desk()?;
-    let request = FollowRequest { network: NETWORK.into(), root_version: 0, once: true };
-    let mut stream = desk.follow(request).await?.into_inner();
+    let mut seen = Seen::new(officers);
+    let mut stream = follow(officers, true).await?;
     while let Some(message) = stream.message().await? {
-        match message.message {
-            Some(Message::Bulletin(bulletin)) => {
-                trust.take(&Offer::from(bulletin), Timestamp::now());
-                if let Some(roster) = trust.roster() {
-                    book.admit(roster, trust.plans());
-                }
-            }
-            Some(Message::Evidence(evidence)) => {
-                for receipt in evidence.receipts {
-                    book.receipt(&receipt).context("a receipt that a board hands out")?;
-                }
-                for beacon in evidence.beacons {
-                    book.beacon(&beacon, Timestamp::now()).context("a beacon from a board")?;
-                }
-            }
-            Some(Message::Refusal(told)) => {
-                let code = told.refusal.unwrap_or_default().code;
-                refusals.push((told.node, code));
-            }
-            Some(Message::CaughtUp(_)) => break,
-            _ => {}
+        if seen.hear(message)? {
+            break;
         }
     }
-    Ok(Seen { trust, book, refusals })
+    Ok(seen)
+}
+
+/// Everything that a board says from now on; with `once` only what it holds.
+///
+/// # Errors
+/// When the board cannot be reached.
+pub async fn follow(officers: &mut Officers, once: bool) -> Result<Streaming<BoardMessage>> {
+    let request = FollowRequest { network: NETWORK.into(), root_version: 0, once };
+    Ok(officers.desk()?.follow(request).await?.into_inner())
 }
 
 /// Looks again and again until `wanted` holds.
@@ -186,6 +210,8 @@ pub struct Script {
     pub class: String,
     /// `tolerate:`.
     pub tolerate: u32,
+    /// How long a node must be well before it is done.
+    pub hold: String,
 }
 
 impl Script {
@@ -201,6 +227,7 @@ impl Script {
             more: Vec::new(),
             class: "hotfix".into(),
             tolerate: 0,
+            hold: "500ms".into(),
         }
     }
 
@@ -226,6 +253,13 @@ impl Script {
         Self { budget: "all".into(), more, ..Self::new(serial, "start", size) }
     }
 
+    /// With these nodes in one wave instead.
+    #[must_use]
+    pub fn of(mut self, nodes: &[&str]) -> Self {
+        self.waves = vec![format!("{{wave: all, nodes: [{}]}}", nodes.join(", "))];
+        self
+    }
+
     /// With another line, such as `after: [41]`.
     #[must_use]
     pub fn with(mut self, line: &str) -> Self {
@@ -240,7 +274,7 @@ impl Script {
         let until = whole(now + SignedDuration::from_hours(1));
         let waves: String = self.waves.iter().map(|wave| format!("  - {wave}\n")).collect();
         let more: String = self.more.iter().map(|line| format!("{line}\n")).collect();
-        let Self { serial, action, budget, class, tolerate, .. } = self;
+        let Self { serial, action, budget, class, tolerate, hold, .. } = self;
         format!(
             "\
 muster: plan/v1
@@ -257,7 +291,7 @@ unmanaged: away
 failures: {{tolerate: {tolerate}, then: hold}}
 beacon: {{every: 300ms, stale: 3s, skew: 2s}}
 absent-after: 4s
-health: {{boot: 5s, ready: 10s, advance: 2 blocks, lag: 10 blocks, peers: 0, hold: 500ms}}
+health: {{boot: 5s, ready: 10s, advance: 2 blocks, lag: 10 blocks, peers: 0, hold: {hold}}}
 deadline: {{per-node: 30s}}
 {more}"
         )
