@@ -56,7 +56,7 @@ impl Bench {
         let mut release = self.fleet.unsigned_release(behaviour).await?;
         // One that was rolled back is not tried again: each has a second of its own.
         self.releases += 1;
-        release.issued += SignedDuration::from_secs(self.releases);
+        release.issued += SignedDuration::from_secs(self.releases - 60);
         release.roles = [(Role::ConsensusDelegate, Priority::Recommended)].into();
         let digest = Digest::of(&genesis);
         release.genesis = GenesisChange::Replaced { digest, length: genesis.len() as u64 };
