@@ -11,7 +11,7 @@ use crate::control::{PlanName, Question, Refused, Reply, said};
 use crate::decide::answer::ByHand;
 use crate::decide::{turns, words};
 use crate::journal::OperatorAnswer;
-use crate::policy::{Rule, urgency_word};
+use crate::policy::{Change, Rule, urgency_word};
 
 impl Core {
     /// Answers one question; `who` is the account that asks.
@@ -24,6 +24,18 @@ impl Core {
             Question::Decline { plan, why } => self.decline(&plan, who, why),
         };
         answered.unwrap_or_else(Reply::Refused)
+    }
+
+    /// Takes in a policy file that changed. It is looked at now and then, and when a plan comes
+    /// in: a policy that was saved before binds the plan.
+    pub(super) fn look_at_policy(&mut self) {
+        match self.policy.look() {
+            Change::None => return,
+            Change::New => tracing::info!("a new policy is in force"),
+            Change::Missing => tracing::warn!("there is no policy.yaml: every plan is asked"),
+            Change::Refused(why) => tracing::warn!("the old policy stays in force: {why}"),
+        }
+        self.changed.notify_one();
     }
 
     fn decline(&mut self, plan: &PlanName, who: &str, why: String) -> Result<Reply, Refused> {

@@ -95,12 +95,14 @@ impl Core {
         let in_hand = self.journal.in_hand();
         let kept = in_hand.and_then(|id| before.get_key_value(&id));
         self.plans.extend(kept.map(|(id, plan)| (id.clone(), plan.clone())));
+        let mut new = false;
         for (id, verdict) in verdicts {
             match verdict {
                 Ok(_) => {
                     let known = before.remove(&id);
                     if known.is_none() {
                         tracing::info!(plan = %id, digest = %id.digest, "plan verified");
+                        new = true;
                     }
                     let plan = known.unwrap_or_else(|| self.state.trust.plans()[&id].clone());
                     self.plans.insert(id, plan);
@@ -110,6 +112,9 @@ impl Core {
         }
         if wrote {
             self.persist();
+        }
+        if new {
+            self.look_at_policy();
         }
         before.keys().any(|id| !self.plans.contains_key(id)) || wrote
     }

@@ -106,8 +106,10 @@ impl Core {
         self.turns().iter().any(|other| other != id && calls(other))
     }
 
-    /// Asked after the beat: the same rule over the newest evidence (rule 11).
+    /// Asked after the beat: the same rule over the newest evidence (rule 11), and the operator's
+    /// newest word.
     fn again(&mut self, id: &PlanId) -> Result<Permit, Reason> {
+        self.look_at_policy();
         if self.draining {
             return Err(self.not_now("it is ending"));
         }

@@ -33,7 +33,6 @@ use self::hands::Hands;
 use crate::boards::BoardEvent;
 use crate::config::Paths;
 use crate::control::server::{self, Asked};
-use crate::policy::Change;
 
 pub use self::setup::StartError;
 
@@ -99,7 +98,7 @@ async fn attend(
             }
             _ = look.tick() => {
                 notify::alive();
-                look_at_policy(&core);
+                core.lock().look_at_policy();
             }
             _ = age.tick() => core.lock().age(),
             () = signals.end() => break,
@@ -138,15 +137,4 @@ async fn finish(
     if timeout(DRAIN, working).await.is_err() {
         tracing::warn!("not finished within {} s; the next start goes on", DRAIN.as_secs());
     }
-}
-
-fn look_at_policy(core: &Shared) {
-    let mut core = core.lock();
-    match core.policy.look() {
-        Change::None => return,
-        Change::New => tracing::info!("a new policy is in force"),
-        Change::Missing => tracing::warn!("there is no policy.yaml: every plan is asked"),
-        Change::Refused(why) => tracing::warn!("the old policy stays in force: {why}"),
-    }
-    core.changed.notify_one();
 }

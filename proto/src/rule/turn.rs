@@ -27,7 +27,10 @@ fn holds(sight: &Sight<'_>, row: &Row<'_>) -> bool {
     }
     let Some(plan) = row.plan else { return true };
     let patience = millis(sight.plan().absent_after_ms);
-    let asks = plan.began.is_none() && plan.prepared.is_none();
-    let asks_for_long = asks && plan.asked.is_some_and(|at| sight.since(at) > patience);
+    // Who prepared after asking has his answer. Who prepared before it was asked by a policy that
+    // changed meanwhile, and his answer leaves no receipt: he holds nobody up for longer either.
+    let answered = |asked| plan.prepared.is_some_and(|prepared| prepared >= asked);
+    let asks = plan.asked.filter(|asked| plan.began.is_none() && !answered(*asked));
+    let asks_for_long = asks.is_some_and(|at| sight.since(at) > patience);
     plan.failed.is_none() && !asks_for_long
 }

@@ -17,6 +17,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail, ensure};
 use bollard::Docker;
 use jiff::Timestamp;
+use muster_agent::control::view::Status;
 use muster_proto::documents::release::{ConfigChange, GenesisChange, Image, Priority, Release};
 use muster_proto::documents::roster::{Consensus, Role};
 use muster_proto::documents::{Digest, Roster};
@@ -47,21 +48,23 @@ pub struct Make {
     pub size: u8,
     /// What the first version does; also the fleet's scale of time.
     pub behaviour: Behaviour,
-    /// Delegates that have no agent yet (by index); they are in no roster.
+    /// How many boards.
     pub boards: u8,
+    /// Further delegates without a seat: they follow the chain, and no budget counts them.
+    pub followers: u8,
 }
 
 impl Make {
     /// `size` delegates whose blocks come every quarter of a second.
     pub fn quick(size: u8) -> Self {
         let behaviour = Behaviour::version(OLD).scaled(10.0).starting_in(100);
-        Self { size, behaviour, boards: 1 }
+        Self { size, behaviour, boards: 1, followers: 0 }
     }
 
     /// `size` delegates in the time of the beat: a block every second.
     pub fn on_the_beat(size: u8) -> Self {
         let behaviour = Behaviour::version(OLD).scaled(2.5).starting_in(100);
-        Self { size, behaviour, boards: 1 }
+        Self { size, behaviour, boards: 1, followers: 0 }
     }
 }
 
@@ -144,12 +147,13 @@ impl Fleet {
             nodes.push(delegate.init(NETWORK, &self.officers, &addresses).await?);
         }
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        let active = self.delegates.iter().filter(|delegate| delegate.seat).count();
         let roster = Roster {
             muster: "roster/v1".into(),
             network: NETWORK.into(),
             version: 1,
             issued: seconds(),
-            consensus: Consensus { active: u32::try_from(self.delegates.len())? },
+            consensus: Consensus { active: u32::try_from(active)? },
             nodes,
         };
         self.officers.publish_roster(&roster).await?;
@@ -255,6 +259,28 @@ impl Fleet {
         script::see(&mut self.officers).await
     }
 
+    /// Asks a delegate's agent for its `status` until `wanted` holds of it.
+    ///
+    /// # Errors
+    /// When it does not within [`PATIENCE`], with what the agent said last.
+    pub async fn until_status(
+        &mut self,
+        name: &str,
+        wanted: impl Fn(&Status) -> bool,
+    ) -> Result<()> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let mut pace = tokio::time::interval(Duration::from_millis(100));
+        let mut last = String::new();
+        while tokio::time::Instant::now() < deadline {
+            pace.tick().await;
+            last = self.delegate(name).cli(&["status", "--json"]).await?.out;
+            if serde_json::from_str(&last).is_ok_and(|status| wanted(&status)) {
+                return Ok(());
+            }
+        }
+        bail!("the agent of {name} never said it; the last word was {last}")
+    }
+
     /// From now on: who leaves the chain and comes back, by the referee.
     ///
     /// # Errors
@@ -329,14 +355,14 @@ pub async fn nodes(
 ) -> Result<(Referee, Vec<Delegate>)> {
     let image = load(docker, &make.behaviour, run).await?;
     let network = Network::create(docker, run, run).await?;
-    let mut specs: Vec<Spec> = (0..make.size)
+    let mut specs: Vec<Spec> = (0..make.size + make.followers)
         .map(|index| Spec {
             sync: format!("{}ms", (30_000.0 / make.behaviour.scale) as u64),
             ..Spec::new(u64::from(index), network.address(10 + index), vec![])
         })
         .collect();
     let referee = Referee::start(Setup {
-        seats: specs.iter().map(Spec::address).collect(),
+        seats: specs.iter().take(make.size.into()).map(Spec::address).collect(),
         timing: make.behaviour.timing(),
         p2p: (network.gateway(), 4_689).into(),
         api: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -362,7 +388,9 @@ pub async fn nodes(
         .run(docker)
         .await?;
         let endpoint = (address, 8_080).into();
-        delegates.push(Delegate::new(&name, &container, home, endpoint, &host.join("agent"))?);
+        let mut delegate = Delegate::new(&name, &container, home, endpoint, &host.join("agent"))?;
+        delegate.seat = index < usize::from(make.size);
+        delegates.push(delegate);
     }
     let tip = referee.client().until(0, PATIENCE, |r| r.height >= 2 && r.all_at_tip()).await;
     tip.context("the nodes never reached the tip")?;

@@ -53,6 +53,16 @@ fn who_asks_for_longer_than_absence_holds_nobody_up_until_he_prepares() {
 }
 
 #[test]
+fn who_had_prepared_and_is_asked_by_a_newer_policy_holds_nobody_up_for_longer_either() {
+    let mut field = Field::well(4);
+    field.said(0).prepared = Some(at(-70));
+    field.said(0).asked = Some(at(-59));
+    assert!(matches!(field.may(1), Err(Reason::Turn { .. })));
+    field.said(0).asked = Some(at(-61));
+    assert_eq!(field.may(1).expect("he asks for long").sum, Some(2), "and counts");
+}
+
+#[test]
 fn who_failed_holds_nobody_up_when_failures_are_tolerated() {
     let mut field = Field::well(7);
     field.said(0).failed = Some(at(-5));
