@@ -119,10 +119,10 @@ impl<'s> Walk<'s> {
             } else if at_work(words) == Some(plan) {
                 becomes(self.chains.push(chain, (plan, Said::Done)), knows);
                 becomes(self.chains.push(chain, (plan, Said::RolledBack)), knows);
-            } else if stage(words, plan) < Stage::Begun {
-                if let Some(said) = self.possible(state, node, plan) {
-                    becomes(self.chains.push(chain, (plan, said)), knows);
-                }
+            } else if stage(words, plan) < Stage::Begun
+                && let Some(said) = self.possible(state, node, plan)
+            {
+                becomes(self.chains.push(chain, (plan, said)), knows);
             }
         }
         found
