@@ -112,11 +112,13 @@ pub async fn build_as(
 pub async fn clean_up(docker: &Docker, run: &str) -> Result<(), bollard::errors::Error> {
     let ours = HashMap::from([("label", vec![format!("{LABEL}={run}")])]);
     let all = ListContainersOptionsBuilder::new().all(true).filters(&ours);
-    for container in docker.list_containers(Some(all.build())).await? {
+    let containers = docker.list_containers(Some(all.build())).await?;
+    let removed = containers.into_iter().map(async |container| {
         let force = RemoveContainerOptionsBuilder::new().force(true).v(true);
         let id = container.id.unwrap_or_default();
         let _ = docker.remove_container(&id, Some(force.build())).await;
-    }
+    });
+    futures::future::join_all(removed).await;
     let all = ListNetworksOptionsBuilder::new().filters(&ours);
     for network in docker.list_networks(Some(all.build())).await? {
         let _ = docker.remove_network(&network.id.unwrap_or_default()).await;

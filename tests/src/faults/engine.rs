@@ -185,10 +185,8 @@ async fn relay(request: Request<Incoming>, shared: Arc<Shared>) -> Answer {
             return Err(Cut.into());
         }
         Some(fault @ (Fault::KillAfter | Fault::Cut)) => {
-            // The whole answer, so that the effect is complete before the caller goes.
-            let answer = forward(request, &shared.engine).await?;
-            let _ = answer.into_body().collect().await;
-            shared.tripped.send_replace(true);
+            // A caller that does not wait so long must not stop it.
+            tokio::spawn(carry_out(request, shared.clone())).await?;
             if fault.kills() {
                 shared.killed.notified().await;
             }
@@ -198,6 +196,14 @@ async fn relay(request: Request<Incoming>, shared: Arc<Shared>) -> Answer {
     let answer = forward(request, &shared.engine).await?;
     heard(&shared, index, answer.status().as_u16());
     Ok(answer)
+}
+
+/// Hears the whole answer, so that the effect is complete before anybody learns of it.
+async fn carry_out(request: Request<Incoming>, shared: Arc<Shared>) {
+    if let Ok(answer) = forward(request, &shared.engine).await {
+        let _ = answer.into_body().collect().await;
+    }
+    shared.tripped.send_replace(true);
 }
 
 fn mutates(method: &Method) -> bool {

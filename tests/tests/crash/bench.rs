@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use jiff::SignedDuration;
 use muster_agent::runtime::Engine;
 use muster_proto::documents::Digest;
 use muster_proto::documents::release::{GenesisChange, Priority, Release};
@@ -33,20 +32,21 @@ pub(crate) struct Bench {
     pub(crate) nodes: BTreeMap<String, Node>,
     pub(crate) serial: u64,
     genesis: Vec<u8>,
-    releases: i64,
 }
 
 impl Bench {
     pub(crate) async fn up() -> Result<Self> {
         let make = Make { size: 1, followers: FOLLOWERS, boards: 1, behaviour: version(OLD) };
+        eprintln!("TMP {} up", jiff::Timestamp::now());
         let fleet = Fleet::up(make).await?;
+        eprintln!("TMP {} is up", jiff::Timestamp::now());
         let engine = Engine::new(ENGINE, Duration::from_secs(15));
         let genesis = std::fs::read(fleet.delegates[0].home.genesis())?;
         let mut nodes = BTreeMap::new();
         for delegate in fleet.delegates.iter().filter(|delegate| !delegate.seat) {
             nodes.insert(delegate.name.clone(), Node::look(&engine, delegate).await?.0);
         }
-        Ok(Self { fleet, engine, nodes, serial: 0, genesis, releases: 0 })
+        Ok(Self { fleet, engine, nodes, serial: 0, genesis })
     }
 
     /// Loads, signs and hands in a release with a genesis file of its own.
@@ -54,9 +54,6 @@ impl Bench {
         let mut genesis = self.genesis.clone();
         genesis.extend_from_slice(format!("# of {}\n", behaviour.version).as_bytes());
         let mut release = self.fleet.unsigned_release(behaviour).await?;
-        // One that was rolled back is not tried again: each has a second of its own.
-        self.releases += 1;
-        release.issued += SignedDuration::from_secs(self.releases - 60);
         release.roles = [(Role::ConsensusDelegate, Priority::Recommended)].into();
         let digest = Digest::of(&genesis);
         release.genesis = GenesisChange::Replaced { digest, length: genesis.len() as u64 };
