@@ -66,7 +66,7 @@ fn a_journal_in_a_folder_that_is_none_is_refused() {
     let seal = std::sync::Arc::new(move |receipt: &_| {
         muster_proto::evidence::Envelope::sign(receipt, key.signing_key()).map_err(Into::into)
     });
-    let refused = Journal::open(&file, me, seal).err().expect("it is no folder");
+    let refused = Journal::open(&file, me, seal).expect_err("it is no folder");
     assert_eq!(code(&refused), "E104");
 }
 
