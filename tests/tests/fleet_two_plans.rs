@@ -28,10 +28,11 @@ async fn a_plan_that_comes_after_another_begins_when_its_last_gate_is_met() -> R
     fleet.publish(&later.with("after: [1]")).await?;
     let comes_first = "plan 1 comes first and is not over";
     fleet.until("robot-3 waits", |seen| seen.says("robot-3", 2) == comes_first).await?;
-    fleet.until("both are done", |seen| {
-        seen.ended(1, Final::Done) == 2 && seen.ended(2, Final::Done) == 2
-    })
-    .await?;
+    fleet
+        .until("both are done", |seen| {
+            seen.ended(1, Final::Done) == 2 && seen.ended(2, Final::Done) == 2
+        })
+        .await?;
 
     let seen = fleet.see().await?;
     assert_eq!(seen.order(1), ["robot-1", "robot-2"]);

@@ -76,6 +76,17 @@ impl Board {
         self.start().await
     }
 
+    /// Takes the publisher's keys out of its configuration: it serves what it is given.
+    ///
+    /// # Errors
+    /// When the configuration cannot be written.
+    pub fn serves_only(&self) -> Result<()> {
+        let config = self.dir.join("controller.yaml");
+        let text = std::fs::read_to_string(&config)?;
+        let lines = text.lines().filter(|line| !line.starts_with("publisher:"));
+        Ok(std::fs::write(&config, lines.map(|line| format!("{line}\n")).collect::<String>())?)
+    }
+
     /// Writes the first root into its configuration; people come after it.
     ///
     /// # Errors
@@ -106,7 +117,7 @@ impl Board {
     pub async fn start(&mut self) -> Result<()> {
         let mut command = Command::new(binary("muster-controller")?);
         command.arg("run").arg("--config").arg(self.dir.join("controller.yaml"));
-        command.env("RUST_LOG", "info");
+        command.env("RUST_LOG", "info").env("NO_COLOR", "1");
         let log = self.dir.join("controller.log");
         let _ = std::fs::remove_file(&log);
         let mut process = Process::start("muster-controller", command, &log)?;

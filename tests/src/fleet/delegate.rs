@@ -32,6 +32,8 @@ pub struct Delegate {
     pub home: Home,
     /// The probe as others may reach it.
     pub endpoint: std::net::SocketAddr,
+    /// Whether its operator address counts in consensus.
+    pub seat: bool,
     /// The agent's folder.
     pub dir: PathBuf,
     /// Between the agent and the Engine.
@@ -58,6 +60,7 @@ impl Delegate {
             container: container.into(),
             home,
             endpoint,
+            seat: true,
             dir: dir.into(),
             proxy,
             agent: None,
@@ -137,7 +140,7 @@ impl Delegate {
             text.truncate(at + 1);
         }
         text.push_str(
-            "intervals: {poll: 100ms, idle: 200ms, beacon: 500ms, reconnect: 50ms, reconnect-most: 500ms, retry: 300ms}\n",
+            "intervals: {poll: 100ms, idle: 200ms, beacon: 500ms, reconnect: 50ms, reconnect-most: 500ms, retry: 300ms, engine: 3s}\n",
         );
         std::fs::write(path, text)?;
         self.policy("apply")
@@ -163,7 +166,7 @@ impl Delegate {
             endpoint: self.endpoint,
             contact: format!("{} on call", self.name),
             role: Role::ConsensusDelegate,
-            seat: true,
+            seat: self.seat,
             labels: Default::default(),
             group: None,
             bootstrap: false,

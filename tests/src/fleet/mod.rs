@@ -8,6 +8,7 @@ pub mod observer;
 pub mod officers;
 pub mod process;
 pub mod script;
+pub mod sweep;
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -29,6 +30,7 @@ use self::delegate::Delegate;
 use self::observer::Observer;
 use self::officers::Officers;
 use self::process::binary;
+use self::sweep::Sweep;
 use crate::image;
 use crate::node::behaviour::Behaviour;
 use crate::node::host::{Container, Home, Network, Place, Spec};
@@ -86,7 +88,9 @@ pub struct Fleet {
     pub delegates: Vec<Delegate>,
     /// What the first version does.
     pub behaviour: Behaviour,
-    folder: TempDir,
+    // Fields are dropped in this order: agents before their containers, these before their files.
+    _sweep: Sweep,
+    _folder: TempDir,
 }
 
 /// Tells fleets of one process apart.
@@ -102,11 +106,7 @@ impl Fleet {
         let ready = fleet.enrol().await;
         match ready {
             Ok(()) => Ok(fleet),
-            Err(error) => {
-                let logs = fleet.logs();
-                fleet.clean().await;
-                Err(error.context(logs))
-            }
+            Err(error) => Err(error.context(fleet.logs())),
         }
     }
 
@@ -115,23 +115,31 @@ impl Fleet {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let run = format!("m{}-{number}", std::process::id());
         let docker = image::engine().await.context("no Engine")?;
+        let sweep = Sweep::new(&run);
         let folder = tempfile::tempdir()?;
         let observer = Observer::start(docker.clone(), &run).await?;
         let nodes = nodes(&docker, &run, folder.path(), &make).await;
-        let (referee, delegates) = match nodes {
-            Ok(nodes) => nodes,
-            Err(error) => {
-                let _ = image::clean_up(&docker, &run).await;
-                return Err(error);
-            }
-        };
+        let (referee, delegates) = nodes?;
         let mut boards = Vec::new();
         for index in 0..make.boards {
             boards.push(Board::init(&folder.path().join(format!("board-{index}")), NETWORK).await?);
         }
+        // One publisher for each root: the others serve what they are given.
+        boards[1..].iter().try_for_each(Board::serves_only)?;
         let officers = Officers::new(NETWORK, boards[0].publishers)?;
         let behaviour = make.behaviour;
-        Ok(Self { run, docker, observer, referee, boards, officers, delegates, behaviour, folder })
+        Ok(Self {
+            run,
+            docker,
+            observer,
+            referee,
+            boards,
+            officers,
+            delegates,
+            behaviour,
+            _sweep: sweep,
+            _folder: folder,
+        })
     }
 
     async fn enrol(&mut self) -> Result<()> {
@@ -142,10 +150,9 @@ impl Fleet {
         self.officers.attach(&address).await?;
         self.officers.publish_keys().await?;
         let addresses: Vec<_> = self.boards.iter().map(|board| board.address.clone()).collect();
-        let mut nodes = Vec::new();
-        for delegate in &self.delegates {
-            nodes.push(delegate.init(NETWORK, &self.officers, &addresses).await?);
-        }
+        let enrolled = self.delegates.iter();
+        let enrolled = enrolled.map(|it| it.init(NETWORK, &self.officers, &addresses));
+        let mut nodes = futures::future::try_join_all(enrolled).await?;
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
         let active = self.delegates.iter().filter(|delegate| delegate.seat).count();
         let roster = Roster {
@@ -157,6 +164,7 @@ impl Fleet {
             nodes,
         };
         self.officers.publish_roster(&roster).await?;
+        self.share().await?;
         for delegate in &mut self.delegates {
             delegate.start()?;
         }
@@ -251,6 +259,22 @@ impl Fleet {
         self.officers.publish_plan(&script.yaml()).await.map(drop)
     }
 
+    /// Hands everything that the first board has signed to the others, as officers do.
+    ///
+    /// # Errors
+    /// When a board cannot be reached or refuses.
+    pub async fn share(&mut self) -> Result<()> {
+        for at in 1..self.boards.len() {
+            self.officers.refresh().await?;
+            let address = self.boards[at].address.clone();
+            self.officers.attach(&address).await?;
+            self.officers.pass_on().await?;
+            let first = self.boards[0].address.clone();
+            self.officers.attach(&first).await?;
+        }
+        Ok(())
+    }
+
     /// What an officer sees of the board now.
     ///
     /// # Errors
@@ -308,22 +332,12 @@ impl Fleet {
     /// # Errors
     /// The verdict.
     pub async fn end(self) -> Result<()> {
-        let verdict = self.observer.verdict();
+        self.observer.verdict()?;
         let equivocations = self.referee.report(0).equivocations;
         let strangers = strangers(&self.delegates);
-        self.clean().await;
-        verdict?;
         ensure!(equivocations.is_empty(), "two connections with one key: {equivocations:?}");
         ensure!(strangers.is_empty(), "an agent touched another's container: {strangers:?}");
         Ok(())
-    }
-
-    async fn clean(mut self) {
-        for delegate in &mut self.delegates {
-            let _ = delegate.kill().await;
-        }
-        let _ = image::clean_up(&self.docker, &self.run).await;
-        drop(self.folder);
     }
 }
 
@@ -369,32 +383,43 @@ pub async fn nodes(
     })
     .await
     .context("the referee cannot listen")?;
-    let mut delegates = Vec::new();
-    for (index, spec) in specs.iter_mut().enumerate() {
+    let hosts = specs.iter_mut().enumerate().map(async |(index, spec)| {
         spec.bootstrap = vec![referee.p2p().to_string()];
-        let name = format!("robot-{}", index + 1);
-        let host = folder.join(&name);
-        let home = Home::lay_out(host.join("iotex-var"), spec, Place::Container)?;
-        let container = format!("{run}-{name}");
-        let address = spec.external_host;
-        Container {
-            name: &container,
-            image: &image.id,
-            home: &home,
-            network: (&network, address),
-            run,
-            env: vec![],
-        }
-        .run(docker)
-        .await?;
-        let endpoint = (address, 8_080).into();
-        let mut delegate = Delegate::new(&name, &container, home, endpoint, &host.join("agent"))?;
+        let mut delegate = host(docker, run, folder, (index, spec), (&network, &image.id)).await?;
         delegate.seat = index < usize::from(make.size);
-        delegates.push(delegate);
-    }
+        anyhow::Ok(delegate)
+    });
+    let delegates = futures::future::try_join_all(hosts).await?;
     let tip = referee.client().until(0, PATIENCE, |r| r.height >= 2 && r.all_at_tip()).await;
     tip.context("the nodes never reached the tip")?;
     Ok((referee, delegates))
+}
+
+/// One delegate's host, its node started.
+async fn host(
+    docker: &Docker,
+    run: &str,
+    folder: &Path,
+    (index, spec): (usize, &Spec),
+    (network, image): (&Network, &str),
+) -> Result<Delegate> {
+    let name = format!("robot-{}", index + 1);
+    let host = folder.join(&name);
+    let home = Home::lay_out(host.join("iotex-var"), spec, Place::Container)?;
+    let container = format!("{run}-{name}");
+    let address = spec.external_host;
+    Container {
+        name: &container,
+        image,
+        home: &home,
+        network: (network, address),
+        run,
+        env: vec![],
+    }
+    .run(docker)
+    .await?;
+    let endpoint = (address, 8_080).into();
+    Delegate::new(&name, &container, home, endpoint, &host.join("agent"))
 }
 
 /// Loads an image of `behaviour`, labelled with `run`.

@@ -195,6 +195,33 @@ impl Officers {
         Ok(reply.map_err(|status| anyhow::anyhow!("{}", status.message()))?.into_inner())
     }
 
+    /// Hands everything that they hold to a board without a publisher's keys, with the online
+    /// signatures over it.
+    ///
+    /// # Errors
+    /// The board's refusal.
+    pub async fn pass_on(&mut self) -> Result<()> {
+        let held = self.trust.offer(u64::MAX);
+        let of = |path: &String, role: &str| path.split('/').next() == Some(role);
+        // `targets` first: it names the keys of the others.
+        let (top, others): (Vec<_>, Vec<_>) =
+            held.roles.iter().partition(|(role, _)| *role == "targets");
+        for (role, metadata) in top.into_iter().chain(others) {
+            let targets = held.targets.iter().filter(|(path, _)| of(path, role));
+            let targets = targets.map(|(path, content)| (path.clone(), content.clone())).collect();
+            let publication =
+                Publication { role: role.clone(), metadata: metadata.clone(), targets };
+            let request = PublishRequest {
+                snapshot: held.snapshot.clone().unwrap_or_default(),
+                timestamp: held.timestamp.clone().unwrap_or_default(),
+                ..PublishRequest::from(publication)
+            };
+            let reply = self.desk()?.publish(request).await;
+            reply.map_err(|status| anyhow::anyhow!("{role}: {}", status.message()))?;
+        }
+        Ok(())
+    }
+
     async fn publish(&mut self, draft: &Draft) -> Result<PublishReply> {
         let publication = self.signed(draft, 2)?;
         let reply = self.hand_in(publication).await?;
