@@ -150,7 +150,13 @@ fn author(draft: &Draft) -> Result<Parsed<PlanYaml>, Failure> {
 
 /// Lints a frozen plan by the signer's own documents, and freezes it anew to compare.
 fn relint(plan: &Plan, author: &Parsed<PlanYaml>, board: &Trust) -> Result<Vec<Finding>, Failure> {
-    let none = || Failure::new("U013", "no verified roster is known");
+    // Not waiting for one, as elsewhere: whoever froze the draft had one.
+    let none = || {
+        let what = "the board in this draft has no roster that verifies";
+        let mut failure = Failure::new("U013", what);
+        failure.exit = Exit::Refused;
+        failure
+    };
     let roster = board.roster().ok_or_else(none)?.clone();
     let mut plans = board.plans().clone();
     plans.retain(|id, _| id.class != plan.class || id.serial != plan.serial);

@@ -15,8 +15,8 @@ async fn three_officers_carry_a_plan_from_their_keys_to_the_board() {
     let shown = json(&world.muster("bob", &["--json", "fleet"]).await);
     assert_eq!(shown["seats"], 4);
     let inspected = world.muster("bob", &["inspect", "../alice/plan.yaml.draft"]).await;
-    // Bob has seen the plan on the board by now, so its draft is behind for him.
-    refused(&inspected, 3, "T075");
+    // Bob has seen the plan on the board by now: its serial is taken.
+    refused(&inspected, 3, "T078");
     let why = world.muster("bob", &["why", "node-1"]).await;
     done(&why);
     fits(&why.out);
