@@ -59,7 +59,7 @@ impl Stage {
         image::clean_up(&docker, RUN).await?;
         let folder = tempfile::Builder::new().prefix("muster-demo-").tempdir()?;
         let observer = Observer::start(docker.clone(), RUN).await?;
-        let make = Make { size: SIZE, behaviour: version(OLD), boards: 1 };
+        let make = Make { size: SIZE, behaviour: version(OLD), boards: 1, followers: 0 };
         say(&format!("{SIZE} nodes of {OLD} in containers, a block each second"));
         let (referee, delegates) = fleet::nodes(&docker, RUN, folder.path(), &make).await?;
         say("keys of alice, bob and carol (2 of 3 sign), a controller with its publisher's keys");
