@@ -10,7 +10,7 @@ use super::error::TrustError;
 use super::keys::{SecretKey, key_id};
 use super::limits;
 use super::metadata::{self, DetachedSig, Pin};
-use super::offer::{Offer, Publication};
+use super::offer::{Offer, Publication, Refused};
 use super::shape;
 use super::tuf::bounded;
 use crate::documents::keys::SigningRole;
@@ -323,11 +323,13 @@ fn signed_by_its_keys(trust: &Trust, role: &str, bytes: &[u8]) -> Result<u64, Tr
 /// Takes the offer into a copy: whatever a receiver would refuse of this role is refused here.
 fn try_out(trust: &Trust, role: &str, offer: &Offer, now: Timestamp) -> Result<(), TrustError> {
     let taken = trust.clone().take(offer, now);
-    let own = |subject: &str| {
-        let first = subject.split('/').next().unwrap_or_default();
-        first == role || ["root", "timestamp", "snapshot"].contains(&first)
+    let own = |it: &Refused| {
+        let first = it.subject.split('/').next().unwrap_or_default();
+        // A path outside of the role's own is named after whom it was taken from.
+        let strays = matches!(&it.error, TrustError::PathOutside { role: by, .. } if by == role);
+        strays || first == role || ["root", "timestamp", "snapshot"].contains(&first)
     };
-    match taken.refused.into_iter().find(|it| own(&it.subject)) {
+    match taken.refused.into_iter().find(own) {
         Some(refused) => Err(refused.error),
         None => Ok(()),
     }

@@ -45,8 +45,8 @@ pub(crate) fn key(seed: u8) -> SecretKey {
 pub(crate) const ANN: u8 = 60;
 pub(crate) const WES: u8 = 61;
 /// Officers' keys.
-const ALICE: u8 = 50;
-const BOB: u8 = 51;
+pub(crate) const ALICE: u8 = 50;
+pub(crate) const BOB: u8 = 51;
 
 /// A folder with a board in it, not running.
 pub(crate) struct World {
