@@ -37,9 +37,7 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) async fn up() -> Result<Self> {
         let make = Make { size: 1, followers: FOLLOWERS, boards: 1, behaviour: version(OLD) };
-        eprintln!("TMP {} up", jiff::Timestamp::now());
         let fleet = Fleet::up(make).await?;
-        eprintln!("TMP {} is up", jiff::Timestamp::now());
         let engine = Engine::new(ENGINE, Duration::from_secs(15));
         let genesis = std::fs::read(fleet.delegates[0].home.genesis())?;
         let mut nodes = BTreeMap::new();

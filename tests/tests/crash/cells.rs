@@ -33,7 +33,6 @@ pub(crate) async fn run(
     expected: impl Fn(&Node) -> Node,
 ) -> Result<()> {
     let mut ways = arm(bench, table);
-    eprintln!("TMP {} publish", jiff::Timestamp::now());
     bench.fleet.publish(script).await?;
     let deadline = tokio::time::Instant::now() + PATIENCE;
     let mut pace = tokio::time::interval(Duration::from_millis(200));
@@ -44,7 +43,6 @@ pub(crate) async fn run(
             Ok(()) => break,
             Err(why) => why,
         };
-        eprintln!("TMP {} {}", jiff::Timestamp::now(), format!("{why:#}").chars().take(200).collect::<String>());
         if tokio::time::Instant::now() >= deadline {
             bail!("{why:#}\n{}", bench.fleet.logs());
         }
