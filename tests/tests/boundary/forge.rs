@@ -86,7 +86,10 @@ pub(crate) fn resigned(metadata: &[u8], seeds: &[u8], change: impl FnOnce(&mut V
 /// board's own online keys.
 pub(crate) fn stamped(world: &World, mut offer: Offer, forged: &Publication) -> Offer {
     offer.roles.insert(forged.role.clone(), forged.metadata.clone());
-    offer.targets.extend(forged.targets.clone());
+    // What the board has by right stays: a forgery comes beside it.
+    for (path, content) in &forged.targets {
+        offer.targets.entry(path.clone()).or_insert_with(|| content.clone());
+    }
     let version = |metadata: &[u8]| {
         let metadata: Value = serde_json::from_slice(metadata).expect("metadata");
         metadata["signed"]["version"].as_u64().expect("a version")
