@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use bollard::Docker;
+use bollard::auth::DockerCredentials;
 use bollard::query_parameters::{
     PushImageOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
@@ -101,7 +102,9 @@ impl Registry {
         let tag = TagImageOptionsBuilder::new().repo(&repository).tag(version).build();
         docker.tag_image(image, Some(tag)).await?;
         let options = PushImageOptionsBuilder::new().tag(version).build();
-        let mut progress = std::pin::pin!(docker.push_image(&repository, Some(options), None));
+        // Without the header that carries them the Engine refuses, though nobody asks for any.
+        let nobody = Some(DockerCredentials::default());
+        let mut progress = std::pin::pin!(docker.push_image(&repository, Some(options), nobody));
         while let Some(step) = progress.next().await {
             step.context("the push")?;
         }

@@ -4,4 +4,3 @@ mod kit;
 mod same;
 mod simple;
 mod upgrade;
-mod writes;

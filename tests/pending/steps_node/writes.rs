@@ -245,3 +245,40 @@ async fn until_signalled(host: &Host, runner: &Runner, context: &PlanContext) ->
         end = kit::drive(runner, context) => anyhow::bail!("it ended as {:?}", end?),
     }
 }
+
+// To be put back into kit.rs with these tests; `drive_with` calls `turns` before each undo.
+
+/// Counts the points around journal writes.
+pub(crate) type Points = Arc<AtomicUsize>;
+
+/// A hook that ends everything at its `nth` point as a crash would: nothing more is done, and
+/// what was under way is dropped.
+pub(crate) fn crash_at(nth: usize) -> (WriteHook, Points) {
+    let points = Points::default();
+    let passed = points.clone();
+    let hook: WriteHook = Arc::new(move |_| {
+        if passed.fetch_add(1, Ordering::SeqCst) == nth {
+            std::panic::resume_unwind(Box::new(Crash));
+        }
+    });
+    (hook, points)
+}
+
+/// What a crash unwinds with; it prints nothing.
+pub(crate) struct Crash;
+
+/// Asks the rule and does what it says, as the daemon does, until the plan is over.
+pub(crate) async fn drive(runner: &Runner, context: &PlanContext) -> Result<End> {
+    drive_with(runner, context, || {}).await
+}
+
+/// The same; calls `turns` before anything is taken back.
+pub(crate) async fn drive_with(
+    runner: &Runner,
+    context: &PlanContext,
+    turns: impl Fn(),
+) -> Result<End> {
+    let driven = driven(runner, context, turns);
+    tokio::time::timeout(4 * PATIENCE, driven).await.context("no end in sight")?
+}
+
