@@ -40,6 +40,8 @@ use crate::referee::{Referee, Setup};
 pub const NETWORK: &str = "testnet";
 /// The version that every fleet begins with.
 pub const OLD: &str = "v2.4.3";
+/// A secret in the environment of every node; nothing that Muster writes may hold it.
+pub const PLANTED: &str = "planted-9d1f6c2e7ab4";
 /// Nothing in a fleet takes longer than this when it works.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
