@@ -21,7 +21,7 @@ const FOLLOWERS: u8 = 9;
 
 /// A version as every fleet of this file knows it.
 pub(crate) fn version(name: &str) -> Behaviour {
-    Behaviour::version(name).scaled(20.0).starting_in(50)
+    Behaviour::version(name).scaled(10.0).starting_in(50)
 }
 
 /// See the module.
