@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -236,6 +237,25 @@ pub(crate) fn undisturbed() -> WriteHook {
     Arc::new(|_| {})
 }
 
+/// Counts the points around journal writes.
+pub(crate) type Points = Arc<AtomicUsize>;
+
+/// A hook that ends everything at its `nth` point as a crash would: nothing more is done, and
+/// what was under way is dropped.
+pub(crate) fn crash_at(nth: usize) -> (WriteHook, Points) {
+    let points = Points::default();
+    let passed = points.clone();
+    let hook: WriteHook = Arc::new(move |_| {
+        if passed.fetch_add(1, Ordering::SeqCst) == nth {
+            std::panic::resume_unwind(Box::new(Crash));
+        }
+    });
+    (hook, points)
+}
+
+/// What a crash unwinds with; it prints nothing.
+pub(crate) struct Crash;
+
 const NETWORK: &str = "testnet";
 
 fn me() -> NodeName {
@@ -392,10 +412,20 @@ pub(crate) enum End {
 
 /// Asks the rule and does what it says, as the daemon does, until the plan is over.
 pub(crate) async fn drive(runner: &Runner, context: &PlanContext) -> Result<End> {
-    tokio::time::timeout(4 * PATIENCE, driven(runner, context)).await.context("no end in sight")?
+    drive_with(runner, context, || {}).await
 }
 
-async fn driven(runner: &Runner, context: &PlanContext) -> Result<End> {
+/// The same; calls `turns` before anything is taken back.
+pub(crate) async fn drive_with(
+    runner: &Runner,
+    context: &PlanContext,
+    turns: impl Fn(),
+) -> Result<End> {
+    let driven = driven(runner, context, turns);
+    tokio::time::timeout(4 * PATIENCE, driven).await.context("no end in sight")?
+}
+
+async fn driven(runner: &Runner, context: &PlanContext, turns: impl Fn()) -> Result<End> {
     let (roster, evidence, others) = (roster(), Evidence::default(), BTreeMap::new());
     let documents =
         Documents { id: &context.id, plan: &context.plan, roster: &roster, others: &others };
@@ -423,7 +453,10 @@ async fn driven(runner: &Runner, context: &PlanContext) -> Result<End> {
         };
         let ran = match decide_with(permit, &documents, &evidence, &me, Timestamp::now()) {
             Decision::Do(step) => runner.run(&step, context).await,
-            Decision::Undo(why) => runner.undo(&why, context).await,
+            Decision::Undo(why) => {
+                turns();
+                runner.undo(&why, context).await
+            }
             Decision::Finished(last) => return Ok(End::Final(last)),
             Decision::Stuck(why) => return Ok(End::Stuck(why.code.into())),
             Decision::Wait(_) => Ok(Ran::AskAfresh),

@@ -5,3 +5,4 @@ mod refused;
 mod same;
 mod simple;
 mod upgrade;
+mod writes;
