@@ -416,7 +416,7 @@ async fn host(
         home: &home,
         network: (network, address),
         run,
-        env: vec![],
+        env: vec![format!("NODE_TOKEN={PLANTED}")],
     }
     .run(docker)
     .await?;
