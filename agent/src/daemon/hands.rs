@@ -109,7 +109,9 @@ impl Hands {
         };
         let decision = self.core.lock().judge(id, &observed);
         match decision {
-            Decision::Do(Step::Prepare) => self.prepare(&self.context(id)?).await,
+            Decision::Do(step @ (Step::Prepare | Step::Begin(_))) => {
+                self.before_the_effect(&step, &self.context(id)?).await
+            }
             Decision::Do(step) => {
                 let ran = self.runner.run(&step, &self.context(id)?).await?;
                 Ok(self.ran(id, ran))
@@ -127,18 +129,25 @@ impl Hands {
         }
     }
 
-    /// To pull an image takes minutes: it is dropped, as a crash would drop it, when another plan
-    /// calls (a promise that is missing holds up everybody) or the agent ends.
-    async fn prepare(&mut self, context: &PlanContext) -> Result<Went, StepError> {
+    /// To pull an image takes minutes, the beat some intervals: until the effect begins it is
+    /// dropped, as a crash would drop it, when another plan calls (a promise that is missing holds
+    /// up everybody, and a stop waits for nobody) or the agent ends.
+    async fn before_the_effect(
+        &mut self,
+        step: &Step,
+        context: &PlanContext,
+    ) -> Result<Went, StepError> {
         let runner = self.runner.clone();
-        let mut work = pin!(runner.run(&Step::Prepare, context));
+        let mut work = pin!(runner.run(step, context));
         loop {
             tokio::select! {
                 ran = &mut work => return ran.map(|ran| self.ran(&context.id, ran)),
                 () = self.changed.notified() => {}
                 _ = self.draining.changed() => {}
             }
-            if *self.draining.borrow() || self.core.lock().another_calls(&context.id) {
+            let core = self.core.lock();
+            let begun = turns::begun(core.folded(&context.id).stage);
+            if !begun && (*self.draining.borrow() || core.another_calls(&context.id)) {
                 return Ok(Went::On);
             }
         }
@@ -165,8 +174,10 @@ impl Hands {
 
     /// What was prepared for a plan that can no longer begin is taken away again.
     async fn wait(&self, id: &PlanId, stage: Stage, reason: &Reason) -> Result<Went, StepError> {
-        let never =
-            matches!(reason, Reason::Expired(_) | Reason::Over { .. } | Reason::Superseded(_));
+        let never = matches!(
+            reason,
+            Reason::Expired(_) | Reason::Over { .. } | Reason::Superseded(_) | Reason::Ended(_)
+        );
         if never && stage == Stage::Prepared {
             self.runner.unprepare(id).await?;
             return Ok(Went::On);

@@ -90,11 +90,16 @@ impl Core {
         let before_ledger = ledger.clone();
         let floor = |counter| trust.serial_floor(counter);
         let verdicts = ledger.admit_all(&self.me.network, trust.plans().keys(), floor);
+        for plan in verdicts.iter().filter(|(_, verdict)| verdict.is_ok()).map(|(id, _)| id) {
+            if let Some(ends) = trust.plans()[plan].ended_emergencies() {
+                ledger.end(&self.me.network, ends.emergency);
+            }
+        }
         let wrote = *ledger != before_ledger;
         let mut before = std::mem::take(&mut self.plans);
-        let in_hand = self.journal.in_hand();
-        let kept = in_hand.and_then(|id| before.get_key_value(&id));
-        self.plans.extend(kept.map(|(id, plan)| (id.clone(), plan.clone())));
+        for id in self.journal.all_in_hand() {
+            self.plans.extend(before.get(&id).map(|plan| (id, plan.clone())));
+        }
         let mut new = false;
         for (id, verdict) in verdicts {
             match verdict {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use muster_proto::documents::ids::Counter;
 use muster_proto::documents::plan::Action;
 use muster_proto::documents::{Plan, PlanId};
-use muster_proto::rule::decision::{OwnChain, Test};
+use muster_proto::rule::decision::{OwnChain, Serials, Test};
 use muster_proto::rule::{
     Decision, Documents, Final, Observations, Permit, Reason, Stage, Step, Why, decide,
 };
@@ -58,6 +59,7 @@ impl Core {
         Observed {
             stage: fold.stage,
             undoing: fold.undoing.is_some(),
+            interrupted: fold.interrupted.is_some(),
             failed: fold.failed.as_ref().map(why),
             asked: fold.asked,
             test: Test::Unknown,
@@ -82,7 +84,9 @@ impl Core {
         let trust = &self.state.trust;
         // Nothing is begun by a roster that may not speak; what is begun is finished all the same.
         let begun = turns::begun(observed.stage) || observed.undoing;
-        let roster = trust.roster().or_else(|| trust.last_roster().filter(|_| begun));
+        // Nor does a stop that was delivered wait for anybody.
+        let stops = self.plans.get(id).is_some_and(|plan| plan.schedule.is_some());
+        let roster = trust.roster().or_else(|| trust.last_roster().filter(|_| begun || stops));
         let (Some(plan), Some(roster)) = (self.plans.get(id), roster) else {
             return Decision::Wait(self.not_now("no roster counts here now"));
         };
@@ -90,7 +94,7 @@ impl Core {
         let me = self.observations(id, plan, observed, now);
         let decision = decide(&documents, self.book.evidence(), &me, now);
         match (&decision, me.own_chain) {
-            _ if begun => decision,
+            _ if begun || stops => decision,
             (Decision::Do(_), OwnChain::Ahead) => Decision::Stuck(ahead()),
             (Decision::Do(_), OwnChain::Unasked) => Decision::Wait(Reason::OwnChainUnasked),
             _ => decision,
@@ -141,6 +145,12 @@ impl Core {
             test: observed.test.clone(),
             failed: observed.failed.clone(),
             undoing: observed.undoing,
+            interrupted: observed.interrupted,
+            ended: self.state.ledger.ended(&self.me.network),
+            admitted: Serials {
+                ordinary: self.state.ledger.last(&self.me.network, Counter::Ordinary),
+                emergency: self.state.ledger.last(&self.me.network, Counter::Emergency),
+            },
             own_chain: self.own_chain_for(id),
             held: self.holds.on(id, now),
             fresh_until: self.state.trust.fresh_until(),
@@ -214,8 +224,9 @@ impl Core {
     /// While the agent ends, only this goes on: a node that is down in the middle comes up again.
     pub(super) fn must_go_on(&self, id: &PlanId) -> bool {
         let stops = matches!(self.plans.get(id).map(|plan| &plan.action), Some(Action::Stop));
-        let stage = self.journal.fold(id).stage;
-        !stops && (Stage::Begun..Stage::Started).contains(&stage)
+        let fold = self.journal.fold(id);
+        let down = (Stage::Begun..Stage::Started).contains(&fold.stage);
+        !stops && down && fold.interrupted.is_none()
     }
 }
 

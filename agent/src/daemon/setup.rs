@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use muster_proto::documents::{Plan, canonical};
+use muster_proto::documents::{Plan, PlanId, canonical};
 use muster_proto::evidence::book::Book;
 use muster_proto::evidence::{Envelope, Receipt};
 use muster_proto::tls::{Identity, IdentityError};
@@ -178,13 +178,12 @@ fn core(
 }
 
 /// What was begun is finished or undone by its own signed bytes, whatever boards list now.
-fn plans_in_hand(journal: &Journal) -> BTreeMap<muster_proto::documents::PlanId, Plan> {
-    let stored = journal.in_hand().and_then(|id| journal.stored(&id).ok());
-    let parsed = stored.and_then(|stored| {
-        let plan = canonical::from_bytes::<Plan>(&stored.plan).ok()?;
-        Some((stored.id, plan))
-    });
-    parsed.into_iter().collect()
+fn plans_in_hand(journal: &Journal) -> BTreeMap<PlanId, Plan> {
+    let parsed = |id: PlanId| {
+        let stored = journal.stored(&id).ok()?;
+        Some((id, canonical::from_bytes::<Plan>(&stored.plan).ok()?))
+    };
+    journal.all_in_hand().into_iter().filter_map(parsed).collect()
 }
 
 fn tell_policy(change: &Change) {

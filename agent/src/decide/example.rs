@@ -32,6 +32,8 @@ pub(crate) fn plan(serial: u64) -> (PlanId, Plan) {
         after: Vec::new(),
         supersedes: Vec::new(),
         action: Action::Stop,
+        schedule: None,
+        ends: None,
         compatibility: Compatibility::Halting,
         members: vec![member("node-1"), member("node-2"), member("node-3")],
         active: 3,

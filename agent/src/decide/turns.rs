@@ -9,9 +9,10 @@ use muster_proto::rule::Stage;
 /// Plans in which `me` has a part that is not over, in the order in which the rule is asked.
 /// A member without a place in the order has a part too: it promises (rule 2).
 ///
-/// What was begun comes first: it is finished or undone before anything else. Then the older
+/// What was begun comes before what was not: it is finished or undone before anything else. Then the older
 /// before the newer, so that a plan `after` another finds the earlier one acknowledged; that the
-/// newer binds the older (rule 2) is the rule's own business. Emergencies before both.
+/// newer binds the older (rule 2) is the rule's own business. Emergencies before all: a stop wins
+/// over a step in hand.
 pub fn turns<'a>(
     plans: &'a BTreeMap<PlanId, Plan>,
     me: &NodeName,
@@ -24,7 +25,7 @@ pub fn turns<'a>(
         .filter(|(stage, _)| !matches!(stage, Stage::Over(_)))
         .collect();
     turns.sort_by_key(|(stage, id)| {
-        (Reverse(begun(*stage)), Reverse(id.class.counter()), id.serial, *id)
+        (Reverse(id.class.counter()), Reverse(begun(*stage)), id.serial, *id)
     });
     turns.into_iter().map(|(_, id)| id).collect()
 }
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_begun_goes_first_then_emergencies_then_the_older() {
+    fn emergencies_go_first_then_what_was_begun_then_the_older() {
         let plans = known(vec![
             example::plan(41),
             example::plan(42),
@@ -73,7 +74,7 @@ mod tests {
         };
         let serials: Vec<_> =
             turns(&plans, &example::node("node-1"), stage).iter().map(|id| id.serial).collect();
-        assert_eq!(serials, [44, 7, 42, 43]);
+        assert_eq!(serials, [7, 44, 42, 43]);
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub struct Fold {
     pub began: Option<Timestamp>,
     /// When taking back began.
     pub undoing_since: Option<Timestamp>,
+    /// An emergency stopped it, and nothing was done about it since.
+    pub interrupted: Option<Timestamp>,
     /// From the stop signal until it was well again.
     pub away_ms: Option<u64>,
     /// For how long nobody could tell since it began, in milliseconds.
@@ -85,6 +87,12 @@ pub fn next(stage: Stage, undoing: bool, event: &Milestone) -> Option<Stage> {
         {
             Over(Final::Declined)
         }
+        (Begun | Stopped | Swapped | Started | Passed, false, M::Interrupted { to })
+            if Stage::from(*to) <= stage =>
+        {
+            Stage::from(*to)
+        }
+        (Begun | Stopped | Swapped | Started, true, M::Interrupted { .. }) => stage,
         (
             Acknowledged | Prepared | Begun | Stopped | Swapped | Started | Passed,
             _,
@@ -132,6 +140,7 @@ impl Fold {
             Record::Intent(effect) => self.intent(effect, at),
             Record::Fact(fact) => self.fact(fact, at),
             Record::UndoIntent(effect) => {
+                self.goes_on(at);
                 self.undo_open.insert(effect.clone());
             }
             Record::Undone(effect) => self.taken_back(effect, at),
@@ -154,12 +163,20 @@ impl Fold {
                 self.tip = tip.clone();
                 self.stood_still_ms = 0;
             }
+            Milestone::Interrupted { .. } => {
+                self.interrupted = Some(at);
+                // What was taken back was started again, and is down now.
+                if self.undone.remove(&Effect::Stop) {
+                    self.undo_open.insert(Effect::Stop);
+                }
+            }
             Milestone::Passed { away_ms } => self.away_ms = *away_ms,
             Milestone::Failed(cause) => {
                 self.failed.get_or_insert_with(|| cause.clone());
             }
             Milestone::Stuck(cause) => self.stuck = Some(cause.clone()),
             Milestone::Undoing(cause) => {
+                self.interrupted = None;
                 self.undoing = Some(cause.clone());
                 self.undoing_since = Some(at);
                 self.stood_still_ms = 0;
@@ -170,7 +187,15 @@ impl Fold {
         Ok(())
     }
 
+    /// The first thing that is done after an interruption ends it; that time counts for nobody.
+    fn goes_on(&mut self, at: Timestamp) {
+        let Some(since) = self.interrupted.take() else { return };
+        let ms = u64::try_from(at.duration_since(since).as_millis()).unwrap_or(0);
+        self.stood_still_ms = self.stood_still_ms.saturating_add(ms);
+    }
+
     fn intent(&mut self, effect: &Effect, at: Timestamp) {
+        self.goes_on(at);
         self.undone.remove(effect);
         self.open.insert(effect.clone());
         self.intended.insert(effect.clone(), at);

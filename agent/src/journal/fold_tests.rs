@@ -1,5 +1,5 @@
 use super::*;
-use crate::journal::record::{Last, Policy};
+use crate::journal::record::{GoOn, Last, Policy};
 
 fn cause() -> Cause {
     Cause { code: "E317".into(), text: "the height does not advance".into() }
@@ -16,6 +16,7 @@ fn milestones() -> Vec<(&'static str, Milestone)> {
         ("stopped", Milestone::Stopped),
         ("swapped", Milestone::Swapped),
         ("started", Milestone::Started),
+        ("interrupted", Milestone::Interrupted { to: GoOn::Stopped }),
         ("passed", Milestone::Passed { away_ms: None }),
         ("failed", Milestone::Failed(cause())),
         ("undoing", Milestone::Undoing(cause())),
@@ -66,14 +67,14 @@ Acknowledged undoing: failed stuck rolled-back→Over(RolledBack)
 Prepared: asked unprepared→Acknowledged begun→Begun failed undoing stuck declined→Over(Declined)
 Prepared undoing: failed stuck rolled-back→Over(RolledBack)
 Begun: lapsed→Prepared stopped→Stopped started→Started failed undoing stuck
-Begun undoing: failed stuck rolled-back→Over(RolledBack)
-Stopped: swapped→Swapped started→Started passed→Passed failed undoing stuck
-Stopped undoing: failed stuck rolled-back→Over(RolledBack)
-Swapped: started→Started failed undoing stuck
-Swapped undoing: failed stuck rolled-back→Over(RolledBack)
-Started: passed→Passed failed undoing stuck
-Started undoing: failed stuck rolled-back→Over(RolledBack)
-Passed: failed stuck done→Over(Done)
+Begun undoing: interrupted failed stuck rolled-back→Over(RolledBack)
+Stopped: swapped→Swapped started→Started interrupted passed→Passed failed undoing stuck
+Stopped undoing: interrupted failed stuck rolled-back→Over(RolledBack)
+Swapped: started→Started interrupted→Stopped failed undoing stuck
+Swapped undoing: interrupted failed stuck rolled-back→Over(RolledBack)
+Started: interrupted→Stopped passed→Passed failed undoing stuck
+Started undoing: interrupted failed stuck rolled-back→Over(RolledBack)
+Passed: interrupted→Stopped failed stuck done→Over(Done)
 Passed undoing: failed stuck
 ";
     assert_eq!(table(), expected);

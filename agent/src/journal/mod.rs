@@ -29,7 +29,7 @@ pub use fold::Fold;
 pub use lock::DataLock;
 pub use memory::{Kept, OperatorAnswer, StickyFailure};
 pub use plans::StoredPlan;
-pub use record::{Cause, Effect, Exited, Fact, Found, Last, Milestone, Policy, Record, Tip};
+pub use record::{Cause, Effect, Exited, Fact, Found, GoOn, Last, Milestone, Policy, Record, Tip};
 pub use view::JournalView;
 
 /// Whose journal it is.

@@ -79,10 +79,16 @@ impl Journal {
         self.state().folds.get(id).cloned().unwrap_or_default()
     }
 
-    /// The plan that is begun and not over; there is one at most.
+    /// The plan that is begun and not over. Beside it there may be an emergency that stops what it
+    /// was about; this is then the plan that was interrupted.
     pub fn in_hand(&self) -> Option<PlanId> {
+        self.all_in_hand().into_iter().min_by_key(|id| id.class == Class::Emergency)
+    }
+
+    /// Every plan that is begun and not over: one at most, and one emergency.
+    pub fn all_in_hand(&self) -> Vec<PlanId> {
         let state = self.state();
-        state.folds.iter().find(|(_, fold)| fold.in_hand()).map(|(id, _)| id.clone())
+        state.folds.iter().filter(|(_, fold)| fold.in_hand()).map(|(id, _)| id.clone()).collect()
     }
 
     /// Writes `records` and, in the same transaction, the receipt of `event`.

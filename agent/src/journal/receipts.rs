@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
-use muster_proto::documents::{Digest, PlanId, PublicKey};
+use muster_proto::documents::{Class, Digest, PlanId, PublicKey};
 use muster_proto::evidence::receipt::Event;
 use muster_proto::evidence::{Envelope, Head, Receipt};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -165,12 +165,16 @@ pub(super) fn no_two_in_hand(
     path: &Path,
     folds: &BTreeMap<PlanId, Fold>,
 ) -> Result<(), JournalError> {
-    let mut in_hand = folds.iter().filter(|(_, fold)| fold.in_hand()).map(|(id, _)| id);
-    match (in_hand.next(), in_hand.next()) {
-        (Some(one), Some(other)) => Err(JournalError::Corrupt {
-            path: path.into(),
-            what: format!("plans {one} and {other} are both in hand"),
-        }),
-        _ => Ok(()),
+    // A stop may stand beside what it interrupts.
+    for emergency in [false, true] {
+        let of_kind = |(id, fold): &(&PlanId, &Fold)| {
+            fold.in_hand() && (id.class == Class::Emergency) == emergency
+        };
+        let mut in_hand = folds.iter().filter(of_kind).map(|(id, _)| id);
+        if let (Some(one), Some(other)) = (in_hand.next(), in_hand.next()) {
+            let what = format!("plans {one} and {other} are both in hand");
+            return Err(JournalError::Corrupt { path: path.into(), what });
+        }
     }
+    Ok(())
 }

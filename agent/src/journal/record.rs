@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use muster_proto::documents::{Digest, PlanId};
-use muster_proto::rule::Final;
+use muster_proto::rule::{Final, Stage};
 use serde::{Deserialize, Serialize};
 
 /// One line of a plan's journal.
@@ -71,6 +71,12 @@ pub enum Milestone {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         away_ms: Option<u64>,
     },
+    /// An emergency stops whatever runs. Forward, the plan goes on from `to` when that is ended;
+    /// back, it takes the same steps again.
+    Interrupted {
+        /// Never later than the stage it had.
+        to: GoOn,
+    },
     /// A step failed for good.
     Failed(Cause),
     /// What was done is being taken back.
@@ -79,6 +85,28 @@ pub enum Milestone {
     Stuck(Cause),
     /// The last word.
     Final(Last),
+}
+
+/// Where a plan goes on after an interruption: before its node was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GoOn {
+    /// A start: see [`Stage::Begun`].
+    Begun,
+    /// A restart, or an upgrade before the swap: see [`Stage::Stopped`].
+    Stopped,
+    /// An upgrade: see [`Stage::Swapped`].
+    Swapped,
+}
+
+impl From<GoOn> for Stage {
+    fn from(to: GoOn) -> Self {
+        match to {
+            GoOn::Begun => Stage::Begun,
+            GoOn::Stopped => Stage::Stopped,
+            GoOn::Swapped => Stage::Swapped,
+        }
+    }
 }
 
 /// [`Final`] as the journal writes it.

@@ -24,7 +24,9 @@ impl Work<'_> {
         if fold.stage != Stage::Prepared || fold.undoing.is_some() {
             return Ok(Ran::Did(fold.stage));
         }
-        if self.runner.journal.in_hand().is_some_and(|other| other != self.id) {
+        if !self.is_emergency()
+            && self.runner.journal.in_hand().is_some_and(|other| other != self.id)
+        {
             return Err(StepError::passing(code::OUT_OF_ORDER, "another plan is in hand"));
         }
         let Some(found) = self.still_as_prepared().await? else {
@@ -51,6 +53,7 @@ impl Work<'_> {
         if !self.takes_away() {
             return self.start().await;
         }
+        self.interrupt()?;
         match self.take_away().await {
             Ok(ran) => Ok(ran),
             // The permission is spent. What was done of the effect is seen to, or taken back.
@@ -76,6 +79,7 @@ impl Work<'_> {
             height: exited.height,
             block_hash: exited.block_hash,
             exit: exited.exit,
+            beside: self.beside()?,
         };
         let record = Record::Milestone(Milestone::Stopped);
         self.runner.journal.record(&self.id, &[record], Some(event))?;

@@ -90,6 +90,8 @@ codes! {
         "somebody removed it; the agent creates no node by itself"
     UNDO "E334" "it could not be taken back"
         "look at the Engine; it is tried again"
+    INTERRUPTED "E335" "an emergency stopped the node in the middle of this step"
+        "nothing; the plan that ends the emergency says which node starts"
 }
 
 /// The code with this text; [`ENGINE`] when there is none (an older journal's).

@@ -88,6 +88,8 @@ pub struct Observed {
     pub stage: Stage,
     /// What was done is being taken back.
     pub undoing: bool,
+    /// An emergency stopped it in the middle, and nothing was done about it since.
+    pub interrupted: bool,
     /// The first step that failed for good.
     pub failed: Option<Why>,
     /// Since when the operator is asked.

@@ -36,6 +36,7 @@ impl super::Runner {
     pub async fn observe(&self, context: &PlanContext) -> Result<Observed, StepError> {
         let fold = self.journal.fold(&context.id);
         let test = match fold.stage {
+            _ if fold.interrupted.is_some() => Test::Unknown,
             Stage::Stopped | Stage::Started if fold.undoing.is_none() => {
                 self.reopen(&context.id)?.examine(context.fleet).await?
             }
@@ -51,6 +52,7 @@ impl super::Runner {
         Ok(Observed {
             stage: fold.stage,
             undoing: fold.undoing.is_some(),
+            interrupted: fold.interrupted.is_some(),
             failed: fold.failed.as_ref().filter(|_| !well).map(error::why),
             asked: fold.asked,
             test,

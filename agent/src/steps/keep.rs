@@ -21,9 +21,13 @@ impl super::Runner {
     /// [`StepError`]; the next tick tries again.
     pub async fn keep(&self) -> Result<(), StepError> {
         let Ok(_one_at_a_time) = self.busy.try_lock() else { return Ok(()) };
-        if let Some(id) = self.journal.in_hand() {
+        for id in self.journal.all_in_hand() {
             let work = self.reopen(&id)?;
             let fold = work.fold();
+            // What an emergency stopped stays down.
+            if fold.interrupted.is_some() {
+                continue;
+            }
             if fold.stage == Stage::Begun && fold.undoing.is_none() {
                 work.settle().await?;
                 self.show_nothing();

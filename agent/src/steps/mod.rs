@@ -25,6 +25,7 @@ mod error;
 mod examine;
 mod files;
 mod forward;
+mod interrupt;
 mod keep;
 mod policy;
 mod prepare;

@@ -43,9 +43,13 @@ impl Work<'_> {
 
     /// The node as it is now, if it may be touched at all.
     pub(super) async fn find(&self) -> Result<Found, StepError> {
-        let name = &self.runner.settings.container;
-        let missing = || StepError::fatal(code::NO_CONTAINER, name);
-        let container = self.engine().inspect(name).await?.ok_or_else(missing)?;
+        // A stop takes what runs, also when a step that it interrupts has brought a successor.
+        let which = match self.is_emergency() {
+            true => self.runner.current(),
+            false => self.runner.settings.container.clone(),
+        };
+        let missing = || StepError::fatal(code::NO_CONTAINER, &which);
+        let container = self.engine().inspect(&which).await?.ok_or_else(missing)?;
         self.may_be_touched(&container).await?;
         let mut policy = container.policy.clone();
         if policy.is_no()
@@ -73,8 +77,8 @@ impl Work<'_> {
             return Err(StepError::passing(code::PAUSED, &container.name));
         }
         for other in self.runner.with_same_data(&container.id).await? {
-            let mine = other.labels.get(crate::runtime::successor::LABEL_PLAN);
-            let mine = mine.is_some_and(|plan| plan == self.id.digest.as_str());
+            let plan = other.labels.get(crate::runtime::successor::LABEL_PLAN);
+            let mine = plan.is_some_and(|plan| plan == self.id.digest.as_str());
             if !mine && (!other.state.is_down() || !other.policy.is_no()) {
                 return Err(StepError::fatal(code::SHARED_DATA, &other.name));
             }

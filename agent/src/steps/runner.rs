@@ -92,7 +92,7 @@ impl Runner {
     }
 
     /// Id or name of the container that is meant to run now.
-    fn current(&self) -> String {
+    pub(super) fn current(&self) -> String {
         let by_name = || self.settings.container.clone();
         let Some(id) = self.journal.in_hand() else { return by_name() };
         let fold = self.journal.fold(&id);

@@ -65,7 +65,7 @@ impl Work<'_> {
             return Ok(false);
         }
         let mut watch = self.engine().watch_exit(&found.id).await?;
-        let deadline = Instant::now() + self.runner.settings.grace;
+        let deadline = Instant::now() + self.grace();
         let grows = async {
             let mut first = None;
             loop {

@@ -44,7 +44,7 @@ impl Act for Stop {
 
     async fn apply(&self, work: &Work<'_>) -> Result<(), StepError> {
         let old = inspect(work, &work.found()?.id).await?;
-        bring_down(work, &old, work.runner.settings.grace).await
+        bring_down(work, &old, work.grace()).await
     }
 
     async fn verify(&self, work: &Work<'_>) -> Result<Fact, StepError> {

@@ -97,7 +97,10 @@ impl Work<'_> {
             code: code::UNDO.code.into(),
             text: code::UNDO.what.into(),
         });
-        if let Action::Upgrade(wanted) = &self.plan.action {
+        let failed = because.code != code::INTERRUPTED.code;
+        if let Action::Upgrade(wanted) = &self.plan.action
+            && failed
+        {
             let journal = &self.runner.journal;
             journal.remember_failure(&wanted.digest, &wanted.version, &self.id, &because)?;
         }

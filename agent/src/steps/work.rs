@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use muster_proto::documents::plan::{Action, Compatibility};
 use muster_proto::documents::release::GenesisChange;
@@ -62,6 +63,17 @@ impl Work<'_> {
     /// The node is taken away for a while, or for good.
     pub(super) fn takes_away(&self) -> bool {
         !self.plan.action.only_gives()
+    }
+
+    /// It takes effect whatever else is in hand.
+    pub(super) fn is_emergency(&self) -> bool {
+        self.plan.schedule.is_some()
+    }
+
+    /// From the stop signal to SIGKILL: an emergency says itself how long it waits.
+    pub(super) fn grace(&self) -> Duration {
+        let own = self.plan.schedule.map(|schedule| Duration::from_millis(schedule.grace_ms));
+        own.unwrap_or(self.runner.settings.grace)
     }
 
     /// Where nobody can tell, running and not crashing is enough.

@@ -104,6 +104,8 @@ pub(crate) fn plan(many: u8) -> (PlanId, Plan) {
         after: Vec::new(),
         supersedes: Vec::new(),
         action: Action::Restart,
+        schedule: None,
+        ends: None,
         compatibility: Compatibility::Compatible,
         members: roster.nodes.iter().map(member).collect(),
         active: roster.consensus.active,

@@ -3,7 +3,7 @@
 //! Everything that the rule reads stands here, so that two agents never run two rules.
 //! Durations are whole milliseconds: canonical JSON knows no fractions.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{Class, Digest, NodeName, PlanId, PublicKey};
@@ -36,6 +36,12 @@ pub struct Plan {
     pub supersedes: Vec<u64>,
     /// What happens to each node.
     pub action: Action,
+    /// An emergency takes effect by this, whoever can be reached; only that class has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// Emergencies that hold nobody any more; only the full threshold can say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Ends>,
     /// Whether consensus is meant to survive.
     pub compatibility: Compatibility,
     /// Everybody of the roster at the time of freezing, sorted by name.
@@ -113,6 +119,41 @@ impl Action {
     pub fn only_gives(&self) -> bool {
         matches!(self, Action::Start)
     }
+}
+
+/// When everybody goes at the latest, by his own clock.
+///
+/// The slot of a node is `start + ⌊place ÷ parallel⌋ × pace`, its place counted from 0 over the
+/// whole order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// The first slot.
+    pub start: Timestamp,
+    /// Between two slots; 0 for everybody at once.
+    pub pace_ms: u64,
+    /// From the stop signal to SIGKILL.
+    pub grace_ms: u64,
+}
+
+/// What a plan of the full threshold says to the emergencies before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ends {
+    /// All emergencies up to this serial, known or not yet known.
+    pub emergency: u64,
+    /// What becomes of a step that the stop interrupted.
+    pub interrupted: Interrupted,
+}
+
+/// Which node starts where a stop came in the middle of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Interrupted {
+    /// The one from before the step.
+    RollBack,
+    /// The one that the step was to bring.
+    GoOn,
 }
 
 /// A release by digest.
@@ -259,6 +300,21 @@ impl Plan {
     pub fn order(&self) -> impl Iterator<Item = (usize, &NodeName)> {
         let waves = self.waves.iter().enumerate();
         waves.flat_map(|(index, wave)| wave.nodes.iter().map(move |node| (index, node)))
+    }
+
+    /// By when `node` goes at the latest, if the plan says so.
+    pub fn slot(&self, node: &NodeName) -> Option<Timestamp> {
+        let schedule = self.schedule?;
+        let place = self.order().position(|(_, name)| name == node)?;
+        let turn = u64::try_from(place).ok()? / u64::from(self.parallel.max(1));
+        let after = i64::try_from(turn.saturating_mul(schedule.pace_ms)).unwrap_or(i64::MAX);
+        let slot = schedule.start.checked_add(SignedDuration::from_millis(after));
+        Some(slot.unwrap_or(Timestamp::MAX))
+    }
+
+    /// All emergencies up to this serial are ended by this plan. Only the full threshold can.
+    pub fn ended_emergencies(&self) -> Option<Ends> {
+        self.ends.filter(|_| self.class == Class::Hotfix)
     }
 
     /// The member of that name.

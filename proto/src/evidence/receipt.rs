@@ -68,6 +68,9 @@ pub enum Event {
         block_hash: Option<String>,
         /// The container's exit code; 137 when it had to be killed.
         exit: i64,
+        /// Image of the other container that is kept, when a step was interrupted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        beside: Option<Digest>,
     },
     /// The step failed; what follows (undo, or stuck) is said by the next receipt.
     Failed {

@@ -3,13 +3,14 @@
 use jiff::Timestamp;
 
 use super::decision::{Answer, Decision, Observations, OwnChain, Permit, Stage, Step, Test};
+use super::emergency;
 use super::facts::{Documents, Evidence};
 use super::permission::permission;
 use super::plans::over;
 use super::promise::{self, Promises};
 use super::reason::{Reason, Why};
 use super::sight::Sight;
-use crate::documents::plan::Action;
+use crate::documents::plan::{Action, Interrupted};
 
 /// The rule's signature, so that tests can run the decision with a broken one.
 pub type Rule = fn(&Documents<'_>, &Evidence, &Observations, Timestamp) -> Result<Permit, Reason>;
@@ -32,8 +33,14 @@ pub fn decide_with(
     me: &Observations,
     now: Timestamp,
 ) -> Decision {
+    if let Stage::Over(outcome) = me.stage {
+        return Decision::Finished(outcome);
+    }
+    if let Some(emergency) = emergency::holds(documents, evidence, me) {
+        return Decision::Wait(Reason::Emergency(emergency.clone()));
+    }
     match me.stage {
-        Stage::Over(outcome) => Decision::Finished(outcome),
+        _ if me.interrupted => interrupted(rule, documents, evidence, me, now),
         stage if stage >= Stage::Begun => at_work(&documents.plan.action, me),
         _ if me.undoing || me.failed.is_some() => back(me),
         _ => before_work(rule, documents, evidence, me, now),
@@ -57,6 +64,35 @@ fn at_work(action: &Action, me: &Observations) -> Decision {
         (_, Stage::Started) => tested(action, &me.test),
         _ => Decision::Do(Step::Commit),
     }
+}
+
+/// A stop came in the middle, and is ended: forward or back, as the ending document says, when
+/// its order lets this node start. What has been forgotten meanwhile goes back.
+fn interrupted(
+    rule: Rule,
+    documents: &Documents<'_>,
+    evidence: &Evidence,
+    me: &Observations,
+    now: Timestamp,
+) -> Decision {
+    let ending = emergency::ending(documents, evidence, me);
+    if let Some((id, plan)) = ending {
+        let free = Observations { in_hand: None, stage: Stage::Prepared, ..me.clone() };
+        let ending = Documents { id, plan, ..*documents };
+        if let Err(reason) = rule(&ending, evidence, &free, now) {
+            return Decision::Wait(reason);
+        }
+    }
+    let ends = ending.and_then(|(_, plan)| plan.ended_emergencies());
+    match ends.map(|ends| ends.interrupted) {
+        Some(Interrupted::GoOn) if !me.undoing => at_work(&documents.plan.action, me),
+        _ if me.undoing => back(me),
+        _ => cannot_go_on(&documents.plan.action, &stopped_in_the_middle()),
+    }
+}
+
+fn stopped_in_the_middle() -> Why {
+    Why { code: "E335", text: "an emergency stopped it in the middle of this step".into() }
 }
 
 fn tested(action: &Action, test: &Test) -> Decision {
@@ -96,7 +132,10 @@ fn before_work(
     if let Some(reason) = over(&sight) {
         return Decision::Wait(reason);
     }
-    if let Some(newer) = promise::promised_newer(documents, Promises(row.facts)) {
+    let forward = documents.plan.schedule.is_some();
+    if let Some(newer) = promise::promised_newer(documents, Promises(row.facts))
+        && !forward
+    {
         return Decision::Wait(Reason::Promised(newer.clone()));
     }
     if me.stage < Stage::Acknowledged {
@@ -108,7 +147,7 @@ fn before_work(
     if super::gates::place(&sight, &me.me).is_none() {
         return Decision::Wait(Reason::NoPart);
     }
-    if me.own_chain == OwnChain::Ahead {
+    if me.own_chain == OwnChain::Ahead && !forward {
         return Decision::Stuck(Why {
             code: "E391",
             text: "a board holds more of this agent's receipts than its journal: restored from a \
@@ -131,7 +170,8 @@ fn prepared(
     me: &Observations,
     now: Timestamp,
 ) -> Decision {
-    if let Some(older) = &me.in_hand {
+    // A stop wins over a step in hand.
+    if let Some(older) = me.in_hand.as_ref().filter(|_| documents.plan.schedule.is_none()) {
         return Decision::Wait(Reason::InHand(older.clone()));
     }
     if me.stage < Stage::Prepared {

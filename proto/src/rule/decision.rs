@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::reason::{Reason, Why};
+use crate::documents::ids::Counter;
 use crate::documents::{NodeName, PlanId};
 use crate::evidence::Head;
 
@@ -117,12 +118,38 @@ pub struct Observations {
     pub undoing: bool,
     /// What boards hold of this agent's own chain (rule 11).
     pub own_chain: OwnChain,
+    /// A stop interrupted this plan after it had begun, and nothing was done about it since.
+    pub interrupted: bool,
+    /// The newest emergency that a document of the full threshold has ended, as far as this node
+    /// ever verified; 0 for none. Documents leave the boards when they run out; this stays.
+    pub ended: u64,
+    /// The newest serials that this host's ledger has admitted: a plan may have left the boards.
+    pub admitted: Serials,
     /// Somebody with the right asked to begin nothing for now.
     pub held: Option<Held>,
     /// When the publisher's timestamp stops being fresh (rule 12); none when there is none.
     pub fresh_until: Option<Timestamp>,
     /// The node's height by its own gRPC, if it answers.
     pub height: Option<u64>,
+}
+
+/// The newest serial of each counter; 0 for none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Serials {
+    /// Of hotfixes and drills.
+    pub ordinary: u64,
+    /// Of emergencies.
+    pub emergency: u64,
+}
+
+impl Serials {
+    /// Of one counter.
+    pub fn of(self, counter: Counter) -> u64 {
+        match counter {
+            Counter::Ordinary => self.ordinary,
+            Counter::Emergency => self.emergency,
+        }
+    }
 }
 
 /// What the local policy, or the operator, says to a plan.

@@ -20,6 +20,7 @@
 pub mod away;
 pub mod decide;
 pub mod decision;
+pub mod emergency;
 pub mod facts;
 pub mod gates;
 pub mod outside;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::decision::{Answer, Observations, OwnChain, Stage, Test};
+use super::decision::{Answer, Observations, OwnChain, Serials, Stage, Test};
 use super::facts::{Documents, Evidence, PlanFacts};
 use super::promise;
 use crate::documents::NodeName;
@@ -30,6 +30,9 @@ pub fn from_outside(
         failed: None,
         undoing: plan.is_some_and(|plan| plan.failed.is_some()),
         own_chain: OwnChain::Agrees,
+        interrupted: false,
+        ended: 0,
+        admitted: Serials { ordinary: u64::MAX, emergency: u64::MAX },
         held: None,
         fresh_until: Some(Timestamp::MAX),
         height: facts.and_then(|facts| facts.beacon.as_ref()?.health.height),

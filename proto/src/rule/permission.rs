@@ -10,7 +10,7 @@ use super::plans::{over, waits_for};
 use super::promise::{self, Promises};
 use super::reason::Reason;
 use super::sight::{Row, Sight};
-use super::{gates, seats, turn};
+use super::{emergency, gates, seats, turn};
 use crate::documents::NodeName;
 use crate::documents::ids::Counter;
 use crate::documents::plan::Budget;
@@ -32,6 +32,9 @@ pub fn permission(
 ) -> Result<Permit, Reason> {
     let sight = Sight::new(documents, evidence, now);
     let row = sight.row(&me.me).ok_or(Reason::NoPart)?;
+    if let Some(schedule) = &documents.plan.schedule {
+        return emergency::permission(&sight, row, schedule, me);
+    }
     own_side(&sight, row, me)?;
     plan_side(&sight, row, me)?;
     in_order(&sight, row)
@@ -54,16 +57,17 @@ fn own_side(sight: &Sight<'_>, row: &Row<'_>, me: &Observations) -> Result<(), R
         return Err(Reason::OwnChainUnasked);
     }
     match me.fresh_until {
-        Some(until) if sight.now < until => knows_all_serials(sight),
+        Some(until) if sight.now < until => knows_all_serials(sight, me),
         stale => Err(Reason::NotFresh(stale)),
     }
 }
 
 /// Holds every serial that any verified receipt or beacon has named (rule 12).
-fn knows_all_serials(sight: &Sight<'_>) -> Result<(), Reason> {
+fn knows_all_serials(sight: &Sight<'_>, me: &Observations) -> Result<(), Reason> {
     let known = |counter: Counter| {
         let ids = sight.documents.others.keys().chain([sight.documents.id]);
-        ids.filter(|id| id.class.counter() == counter).map(|id| id.serial).max().unwrap_or(0)
+        let newest = ids.filter(|id| id.class.counter() == counter).map(|id| id.serial).max();
+        newest.unwrap_or(0).max(me.admitted.of(counter))
     };
     let held = [known(Counter::Ordinary), known(Counter::Emergency)];
     for row in sight.rows.iter().filter(|row| row.listed) {
@@ -131,7 +135,9 @@ fn budget(
 }
 
 /// The newest link of every member's chain: what the decision relied on.
-fn heads(sight: &Sight<'_>) -> std::collections::BTreeMap<NodeName, crate::evidence::Head> {
+pub(super) fn heads(
+    sight: &Sight<'_>,
+) -> std::collections::BTreeMap<NodeName, crate::evidence::Head> {
     let head = |row: &Row<'_>| Some((row.member.name.clone(), row.facts?.head.clone()?));
     sight.rows.iter().filter_map(head).collect()
 }

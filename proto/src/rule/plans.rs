@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::away::Away;
 use super::decision::Final;
+use super::emergency;
 use super::facts::{Documents, Evidence, PlanFacts};
 use super::reason::Reason;
 use super::sight::Sight;
@@ -73,6 +74,9 @@ pub fn over_for_good(sight: &Sight<'_>) -> bool {
 fn ended(sight: &Sight<'_>) -> Option<Reason> {
     if let Some(by) = superseded_by(sight.documents) {
         return Some(Reason::Superseded(by.clone()));
+    }
+    if emergency::is_ended(sight.documents) {
+        return Some(Reason::Ended(sight.documents.id.serial));
     }
     let until = sight.plan().valid.until;
     (sight.now >= until).then_some(Reason::Expired(until))

@@ -67,14 +67,15 @@ pub fn may_acknowledge(sight: &Sight<'_>, me: &NodeName) -> Result<(), Reason> {
     }
 }
 
-/// The older plan gives way to the newer one: it is named as superseded, or it is ordinary and
-/// the newer one an emergency, which waits for nobody's turn.
+/// The older plan gives way to the newer one: it is named as superseded or ended, or it is
+/// ordinary and the newer one an emergency, which waits for nobody's turn.
 pub fn gives_way(older: &Plan, newer: &Plan) -> bool {
-    let (older_counter, newer_counter) = (older.class.counter(), newer.class.counter());
-    if older_counter == newer_counter {
-        newer.supersedes.contains(&older.serial)
-    } else {
-        newer_counter == Counter::Emergency
+    match (older.class.counter(), newer.class.counter()) {
+        (one, other) if one == other => newer.supersedes.contains(&older.serial),
+        (Counter::Emergency, _) => {
+            newer.ended_emergencies().is_some_and(|ends| ends.emergency >= older.serial)
+        }
+        (Counter::Ordinary, _) => true,
     }
 }
 

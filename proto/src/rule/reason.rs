@@ -33,6 +33,20 @@ pub enum Reason {
     /// A newer plan is promised.
     #[error("a newer plan, {0}, is acknowledged; nothing older begins")]
     Promised(PlanId),
+    /// The emergency is ended by a document of the full threshold.
+    #[error("emergency/{0} is ended; it stops nobody any more")]
+    Ended(u64),
+    /// An emergency holds the node.
+    #[error("{0} holds this node; a plan that says `ends: [{0}]` lets it go")]
+    Emergency(PlanId),
+    /// Its slot has not come, and those before it are not known to be down.
+    #[error("its slot is {at}; sooner when {} are down", list(.nodes))]
+    Slot {
+        /// By the own clock.
+        at: Timestamp,
+        /// Of whom no receipt says that they are down.
+        nodes: Vec<NodeName>,
+    },
     /// The operator is asked.
     #[error("the operator has not answered yet")]
     Operator,

@@ -17,6 +17,9 @@ const KEPT: usize = 2048;
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
     networks: BTreeMap<String, BTreeMap<Counter, Track>>,
+    /// By network, the newest emergency that a document of the full threshold has ended.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    ended: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +135,10 @@ impl Ledger {
         let counter = plan.class.counter();
         let tracks = self.networks.entry(network.into()).or_default();
         let track = tracks.entry(counter).or_default();
-        track.apply(floor);
+        if track.apply(floor) && counter == Counter::Emergency {
+            // What a thief has ended beyond the floor is not ended.
+            self.ended.entry(network.into()).and_modify(|ended| *ended = track.last.min(*ended));
+        }
         let admitted = track.admit(plan);
         // A refusal leaves no trace, not even an empty one.
         tracks.retain(|_, track| *track != Track::default());
@@ -191,17 +197,34 @@ impl Ledger {
         std::mem::replace(&mut entry.outcome, outcome) != outcome
     }
 
+    /// Notes that an admitted plan ends emergencies up to `serial`. It is never taken back: the
+    /// document leaves the boards when it runs out, and what it let go stays free. Returns whether
+    /// anything changed.
+    pub fn end(&mut self, network: &str, serial: u64) -> bool {
+        let ended = self.ended.entry(network.into()).or_default();
+        let newer = serial > *ended;
+        *ended = serial.max(*ended);
+        newer
+    }
+
+    /// The newest emergency that was ended; 0 for none.
+    pub fn ended(&self, network: &str) -> u64 {
+        self.ended.get(network).copied().unwrap_or(0)
+    }
+
     fn track(&self, network: &str, counter: Counter) -> Option<&Track> {
         self.networks.get(network)?.get(&counter)
     }
 }
 
 impl Track {
-    fn apply(&mut self, floor: Option<u64>) {
-        let Some(floor) = floor.filter(|floor| self.floor != Some(*floor)) else { return };
+    /// Whether the floor is one that was not applied yet.
+    fn apply(&mut self, floor: Option<u64>) -> bool {
+        let Some(floor) = floor.filter(|floor| self.floor != Some(*floor)) else { return false };
         self.entries.split_off(&floor.saturating_add(1));
         self.last = floor;
         self.floor = Some(floor);
+        true
     }
 
     fn admit(&mut self, plan: &PlanId) -> Result<Admitted, LedgerError> {

@@ -7,7 +7,7 @@ use muster_proto::documents::ids::Counter;
 use muster_proto::documents::{Digest, NodeName, PlanId};
 use muster_proto::evidence::receipt::{Event, Outcome, Receipt};
 use muster_proto::evidence::{Beacon, Head, beacon};
-use muster_proto::rule::decision::{Answer, Observations, OwnChain, Stage, Test};
+use muster_proto::rule::decision::{Answer, Observations, OwnChain, Serials, Stage, Test};
 use muster_proto::rule::reason::Why;
 use muster_proto::rule::{Evidence, Final};
 
@@ -171,6 +171,9 @@ impl Node {
             failed: part.failed,
             undoing: part.undoing,
             own_chain: OwnChain::Agrees,
+            interrupted: false,
+            ended: 0,
+            admitted: Serials::default(),
             held: None,
             fresh_until: Some(Timestamp::MAX),
             height: None,

@@ -216,6 +216,8 @@ fn build(
         after: named(Relation::After),
         supersedes: named(Relation::Supersedes),
         action,
+        schedule: None,
+        ends: None,
         compatibility: Compatibility::Compatible,
         members: roster.nodes.iter().map(member).collect(),
         active: roster.consensus.active,

@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use muster_proto::documents::PlanId;
 use muster_proto::documents::plan::Budget;
-use muster_proto::rule::decision::{Answer, Observations, OwnChain, Stage, Step, Test};
+use muster_proto::rule::decision::{Answer, Observations, OwnChain, Serials, Stage, Step, Test};
 use muster_proto::rule::plans::rank;
 use muster_proto::rule::{Decision, Documents, decide_with};
 
@@ -216,6 +216,9 @@ fn observations(scene: &Scene, words: &[Word], node: usize, plan: usize) -> Obse
         failed: None,
         undoing: false,
         own_chain: OwnChain::Agrees,
+        interrupted: false,
+        ended: 0,
+        admitted: Serials::default(),
         held: None,
         fresh_until: Some(Timestamp::MAX),
         height: None,

@@ -324,7 +324,8 @@ impl<'a> World<'a> {
             Step::Begin(_) => self.nodes[node].on_beat = Some(plan),
             Step::Stop => {
                 self.nodes[node].running = false;
-                let stopped = Event::Stopped { height: None, block_hash: None, exit: 0 };
+                let stopped =
+                    Event::Stopped { height: None, block_hash: None, exit: 0, beside: None };
                 self.reaches(node, plan, Stage::Stopped, Some(stopped));
             }
             Step::Swap => self.reaches(node, plan, Stage::Swapped, None),

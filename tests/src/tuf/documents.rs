@@ -95,6 +95,8 @@ pub fn plan(serial: u64) -> Plan {
         after: Vec::new(),
         supersedes: Vec::new(),
         action: Action::Restart,
+        schedule: None,
+        ends: None,
         compatibility: Compatibility::Compatible,
         members: roster(1).nodes.iter().map(member).collect(),
         active: 4,

@@ -8,15 +8,15 @@ use super::document::{AuthorDocument, Parsed};
 use super::finding::{Finding, Refused};
 use super::known::Known;
 use super::lint;
-use super::plan::{PlanYaml, Select, WaveYaml};
+use super::plan::{PlanYaml, ScheduleYaml, Select, WaveYaml};
 use super::source::Places;
 use super::values::Share;
 use super::words::{By, Verb};
 use crate::documents::canonical;
 use crate::documents::ids::{Class, Digest, NodeName, PlanId};
 use crate::documents::plan::{
-    Action, BeaconTerms, Budget, Compatibility, Deadline, Failures, HealthTerms, Member, Plan,
-    ReleaseRef, Validity, Wave,
+    Action, BeaconTerms, Budget, Compatibility, Deadline, Ends, Failures, HealthTerms, Interrupted,
+    Member, Plan, ReleaseRef, Schedule, Validity, Wave,
 };
 use crate::documents::release::{Priority, Release};
 use crate::documents::roster::{Node, Roster};
@@ -136,6 +136,8 @@ pub(super) fn compile(yaml: &PlanYaml, known: &Known) -> Plan {
         valid: Validity { from: yaml.from, until: yaml.until },
         after: yaml.after.clone(),
         supersedes: yaml.supersedes.clone(),
+        schedule: schedule(yaml),
+        ends: ends(yaml),
         compatibility: yaml.compatibility.unwrap_or(default_compatibility(&action, budget)),
         action,
         members: members(&known.roster),
@@ -178,6 +180,21 @@ fn default_compatibility(action: &Action, budget: Budget) -> Compatibility {
         (Action::Stop | Action::Start, Budget::All) => Compatibility::Halting,
         _ => Compatibility::Compatible,
     }
+}
+
+/// Every emergency has a schedule, so that it takes effect also when nobody can be reached.
+fn schedule(yaml: &PlanYaml) -> Option<Schedule> {
+    let written = yaml.schedule.or((yaml.class == Class::Emergency).then(ScheduleYaml::default))?;
+    Some(Schedule {
+        start: written.start.unwrap_or(yaml.from),
+        pace_ms: written.pace.0,
+        grace_ms: written.grace.0,
+    })
+}
+
+fn ends(yaml: &PlanYaml) -> Option<Ends> {
+    let interrupted = yaml.interrupted.unwrap_or(Interrupted::RollBack);
+    yaml.ends.map(|emergency| Ends { emergency, interrupted })
 }
 
 fn health(yaml: &PlanYaml) -> HealthTerms {

@@ -12,7 +12,7 @@ use super::node::Node;
 use super::values::{Blocks, Millis, Share};
 use super::words::{By, Verb};
 use crate::documents::ids::{Class, NodeName};
-use crate::documents::plan::{Compatibility, Then, Unmanaged, Urgency};
+use crate::documents::plan::{Compatibility, Interrupted, Then, Unmanaged, Urgency};
 use crate::documents::roster::Role;
 
 /// `muster: plan/v1`. Everything a plan can leave out has its default here or in `freeze`.
@@ -40,6 +40,12 @@ pub struct PlanYaml {
     pub action: Verb,
     /// By version; only an upgrade has one.
     pub release: Option<String>,
+    /// Only an emergency has one; by default it begins with the validity, 5 s between two nodes.
+    pub schedule: Option<ScheduleYaml>,
+    /// None by default.
+    pub ends: Option<u64>,
+    /// `roll-back` by default; only a plan that ends an emergency says so.
+    pub interrupted: Option<Interrupted>,
     /// By default `compatible`, or `halting` for a stop or start with `budget: all`.
     pub compatibility: Option<Compatibility>,
     /// Waves, first to last.
@@ -149,6 +155,9 @@ impl AuthorDocument for PlanYaml {
         let action = f.need("action", r);
         let release = f.may("release", r);
         let compatibility = f.may("compatibility", r);
+        let schedule = f.may("schedule", r);
+        let ends = f.or("ends", Vec::<EmergencyName>::new(), r);
+        let interrupted = f.may("interrupted", r);
         let order = f.need("order", r);
         let budget = f.need::<Budget>("budget", r);
         let parallel = f.or("parallel", 1, r);
@@ -159,14 +168,6 @@ impl AuthorDocument for PlanYaml {
         let health = f.or("health", HealthYaml::default(), r);
         let deadline = f.or("deadline", Deadline::default(), r);
         let drill = f.may("drill", r);
-        for (name, code) in [
-            ("schedule", Code::D158),
-            ("start", Code::D158),
-            ("pace", Code::D158),
-            ("ends", Code::D159),
-        ] {
-            f.later(name, code, r);
-        }
         f.end(r);
         let (valid, failures, beacon, deadline) = (valid?, failures?, beacon?, deadline?);
         Some(Self {
@@ -181,6 +182,9 @@ impl AuthorDocument for PlanYaml {
             supersedes: supersedes?,
             action: action?,
             release: release?,
+            schedule: schedule?,
+            ends: ends?.into_iter().map(|name| name.0).max(),
+            interrupted: interrupted?,
             compatibility: compatibility?,
             order: order?,
             budget: budget?.0,
@@ -211,6 +215,54 @@ impl Read for Valid {
         let (from, until) = (f.need("from", r), f.need("until", r));
         f.end(r);
         Some(Self { from: from?, until: until? })
+    }
+}
+
+/// When everybody goes at the latest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScheduleYaml {
+    /// `valid.from` by default.
+    pub start: Option<Timestamp>,
+    /// 5 s by default.
+    pub pace: Millis,
+    /// 60 s by default.
+    pub grace: Millis,
+}
+
+impl Default for ScheduleYaml {
+    fn default() -> Self {
+        Self { start: None, pace: Millis(5_000), grace: Millis(60_000) }
+    }
+}
+
+/// `at-once`, or `{start: …, pace: 5s, grace: 60s}`.
+impl Read for ScheduleYaml {
+    fn read(node: &Node, r: &mut Reader<'_>) -> Option<Self> {
+        let default = Self::default();
+        if node.scalar() == Some("at-once") {
+            return Some(Self { pace: Millis(0), ..default });
+        }
+        let mut f = Fields::of(node, r)?;
+        let start = f.may("start", r);
+        let pace = f.or("pace", default.pace, r);
+        let grace = f.or("grace", default.grace, r);
+        f.end(r);
+        Some(Self { start: start?, pace: pace?, grace: grace? })
+    }
+}
+
+/// `emergency/7`.
+struct EmergencyName(u64);
+
+impl Read for EmergencyName {
+    fn read(node: &Node, r: &mut Reader<'_>) -> Option<Self> {
+        let text = node.scalar().unwrap_or_default();
+        let serial = text.strip_prefix("emergency/").and_then(|digits| digits.parse().ok());
+        serial.filter(|serial| *serial > 0).map(Self).or_else(|| {
+            let finding = Finding::new(Code::D109, "").note("this is no name of an emergency");
+            r.refuse(node, finding.fix("such as `ends: [emergency/7]`"));
+            None
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 use super::codes::Code;
 use super::values::Word;
 use crate::documents::ids::{Class, Counter};
-use crate::documents::plan::{Compatibility, Then, Unmanaged, Urgency};
+use crate::documents::plan::{Compatibility, Interrupted, Then, Unmanaged, Urgency};
 use crate::documents::release::Priority;
 use crate::documents::roster::Role;
 
@@ -86,6 +86,12 @@ impl Word for Then {
     const WHAT: &'static str = "answer to failures";
     const WORDS: &'static [(&'static str, Self)] = &[("hold", Then::Hold)];
     const LATER: &'static [(&'static str, Code)] = &[("roll-back-all", Code::D156)];
+}
+
+impl Word for Interrupted {
+    const WHAT: &'static str = "way on from a step that a stop interrupted";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("roll-back", Interrupted::RollBack), ("go-on", Interrupted::GoOn)];
 }
 
 impl Word for By {

@@ -7,7 +7,7 @@ use super::options::Options;
 use super::wait::Until;
 use crate::documents::NodeName;
 use crate::documents::plan::Member;
-use crate::rule::decision::{Answer, Observations, OwnChain, Stage, Test};
+use crate::rule::decision::{Answer, Observations, OwnChain, Serials, Stage, Test};
 
 pub(super) struct Actor {
     pub(super) me: Observations,
@@ -62,6 +62,9 @@ impl Actor {
                 failed: None,
                 undoing: false,
                 own_chain: OwnChain::Agrees,
+                interrupted: false,
+                ended: 0,
+                admitted: Serials::default(),
                 held: None,
                 fresh_until: Some(Timestamp::MAX),
                 height: None,

@@ -63,6 +63,10 @@ impl World<'_> {
         {
             return self.schedule_in(at - self.now_ms, actor, Due::Ask);
         }
+        if let Reason::Slot { at, .. } = reason {
+            let ms = at.duration_since(self.date()).as_millis();
+            self.schedule_in(u64::try_from(ms).unwrap_or(0), actor, Due::Ask);
+        }
         if let Reason::Over { .. } | Reason::Expired(_) = reason {
             self.ends(reason);
         }
@@ -133,7 +137,8 @@ impl World<'_> {
                 self.fails(actor, why("the container does not exit"))
             }
             Doing::Stop => {
-                let stopped = Event::Stopped { height: None, block_hash: None, exit: 0 };
+                let stopped =
+                    Event::Stopped { height: None, block_hash: None, exit: 0, beside: None };
                 self.reaches(actor, Stage::Stopped, Some(stopped));
             }
             Doing::Swap => self.reaches(actor, Stage::Swapped, None),

@@ -50,6 +50,11 @@ impl Until {
             Reason::Gate { wave, gate, .. } => {
                 world.wave(wave).map_or(Until::Alarm, |wave| Until::Gate(wave, *gate))
             }
+            // The slot is scheduled; evidence can only make it sooner.
+            Reason::Slot { nodes, .. } => {
+                let known = nodes.iter().filter_map(|node| world.index(node));
+                Until::Changes(known.map(|actor| (actor, world.version(actor))).collect(), 1)
+            }
             Reason::CannotTell(_) => Until::Chain,
             Reason::Soak { .. } | Reason::NotYetValid(_) => Until::Alarm,
             _ => Until::Never,

@@ -8,7 +8,7 @@ use crate::documents::plan::*;
 use crate::documents::roster::{Consensus, Node, Role};
 use crate::documents::{Class, Digest, NodeName, Plan, PlanId, PublicKey, Roster};
 use crate::evidence::{Beacon, beacon};
-use crate::rule::decision::{Answer, Observations, OwnChain, Test};
+use crate::rule::decision::{Answer, Observations, OwnChain, Serials, Test};
 use crate::rule::facts::{Acknowledged, NodeFacts, PlanFacts};
 use crate::rule::{
     Decision, Documents, Evidence, Final, Permit, Reason, Stage, decide, permission,
@@ -70,6 +70,8 @@ pub(in crate::rule) fn plan(size: usize, serial: u64) -> Plan {
         after: vec![],
         supersedes: vec![],
         action: Action::Restart,
+        schedule: None,
+        ends: None,
         compatibility: Compatibility::Compatible,
         members: (0..size).map(member).collect(),
         active: size as u32,
@@ -209,6 +211,9 @@ pub(in crate::rule) fn prepared(node: usize) -> Observations {
         failed: None,
         undoing: false,
         own_chain: OwnChain::Agrees,
+        interrupted: false,
+        ended: 0,
+        admitted: Serials::default(),
         held: None,
         fresh_until: Some(at(600)),
         height: Some(1_000),

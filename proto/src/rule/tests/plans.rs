@@ -3,7 +3,7 @@
 use super::fixture::{Field, at, id, name, plan, prepared};
 use crate::documents::Class;
 use crate::documents::ids::Counter;
-use crate::rule::decision::{Held, OwnChain};
+use crate::rule::decision::{Held, OwnChain, Serials};
 use crate::rule::facts::Acknowledged;
 use crate::rule::{Decision, Final, Observations, Reason, Stage, Step};
 
@@ -151,6 +151,17 @@ fn after_a_promise_nothing_older_is_begun() {
     field.said_of(0, &newer).acknowledged = Some(Acknowledged { at: at(-1), in_hand: None });
     field.knows(newer.clone());
     assert_eq!(field.may(0), Err(Reason::Promised(id(&newer))));
+}
+
+#[test]
+fn a_plan_that_was_admitted_and_has_left_the_boards_is_no_unknown_serial() {
+    let mut field = Field::well(3);
+    let mut stop = plan(3, 7);
+    stop.class = Class::Emergency;
+    field.said_of(1, &stop).outcome = Some((Final::Declined, at(-500)));
+    assert!(matches!(field.may(0), Err(Reason::UnknownSerial { .. })));
+    let admitted = Serials { ordinary: 42, emergency: 7 };
+    field.may_by(&Observations { admitted, ..prepared(0) }).expect("its ledger has it");
 }
 
 #[test]

@@ -33,8 +33,10 @@ fn an_older_emergency_gives_its_turns_before_a_hotfix_is_promised() {
     stop.class = Class::Emergency;
     field.knows(stop.clone());
     assert_eq!(field.decide(&verified(0)), Decision::Wait(Reason::After(7)));
-    field.said_of(0, &stop).outcome = Some((Final::Done, at(-5)));
+    field.said_of(0, &stop).outcome = Some((Final::Declined, at(-5)));
     assert_eq!(field.decide(&verified(0)), promises());
+    field.said_of(0, &stop).outcome = Some((Final::Done, at(-5)));
+    assert_eq!(field.decide(&verified(0)), Decision::Wait(Reason::Emergency(id(&stop))));
 }
 
 #[test]

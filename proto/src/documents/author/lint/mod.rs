@@ -4,6 +4,7 @@
 //! the author's text only adds places and what freezing drops.
 
 mod budget;
+mod emergency;
 mod gates;
 mod identity;
 mod order;
@@ -33,6 +34,7 @@ pub fn check(plan: &Plan, yaml: Option<&PlanYaml>, places: &Places, known: &Know
         order::check,
         gates::check,
         budget::check,
+        emergency::check,
         terms::check,
         warnings::check,
     ] {
