@@ -4,7 +4,7 @@
 //! A marker is a comment below the line it speaks of: `#      ^^ P014` points at a column,
 //! `#< D103` at the first one. `#with: …` adds to what is known (see `with`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -12,6 +12,7 @@ use muster_proto::documents::author::{
     Code, Finding, KeysYaml, Known, MAX_BYTES, Parsed, PlanYaml, ReleaseYaml, RootYaml, RosterYaml,
     Written, finding, freeze, keys, lint_plan, read, recheck, release, roster,
 };
+use muster_proto::documents::ids::Counter;
 use muster_proto::documents::plan::{Action, Budget, Plan};
 use muster_proto::documents::roster::Role;
 use muster_proto::documents::{PlanId, Roster};
@@ -75,7 +76,8 @@ fn compiled(parsed: &Parsed<PlanYaml>, known: &Known) -> (PlanId, Plan) {
     (frozen.id, frozen.plan)
 }
 
-/// `#with: expires ROLE TIME`, `runs NODE VERSION`, `doubtful NODE WHY`, `installs SERIAL VERSION`.
+/// `#with: expires ROLE TIME`, `runs NODE VERSION`, `doubtful NODE WHY`, `installs SERIAL VERSION`,
+/// `emergency SERIAL known`.
 fn with(known: &mut Known, text: &str) {
     for line in text.lines().filter_map(|line| line.strip_prefix("#with: ")) {
         let words: Vec<_> = line.splitn(3, ' ').collect();
@@ -95,6 +97,17 @@ fn with(known: &mut Known, text: &str) {
                     panic!("{line}")
                 };
                 release.version = (*value).into();
+            }
+            "emergency" => {
+                let name = "known/emergency.yaml";
+                let text = self::text(name).replace("serial: 1", &format!("serial: {who}"));
+                let parsed = read::<PlanYaml>(name, &text).unwrap_or_else(|r| panic!("{r}"));
+                let then = "2026-07-22T12:00:00Z".parse().expect("a time");
+                let earlier = Known { now: then, plans: BTreeMap::new(), ..known.clone() };
+                let floor = who.parse::<u64>().expect("a serial") - 1;
+                let earlier = Known { floors: [(Counter::Emergency, floor)].into(), ..earlier };
+                let frozen = freeze(&parsed, &earlier).unwrap_or_else(|r| panic!("{r}"));
+                known.plans.insert(frozen.id, frozen.plan);
             }
             _ => panic!("{line}"),
         }

@@ -164,6 +164,50 @@ fn peaceful(mut draw: SceneDraw) -> SceneDraw {
     for plan in &mut draw.plans {
         plan.action = if plan.action == 2 { 2 } else { 0 };
         plan.budget = plan.budget.max(1);
+        // What an emergency stops stays down; it has a test of its own.
+        plan.emergency = false;
+    }
+    draw
+}
+
+#[test]
+fn an_emergency_stops_everybody_by_his_slot_though_nobody_hears_of_anybody() {
+    let told = runner(1_500, 2_000).run(&(scene(), vec(one_move(), 0..120)), |(draw, moves)| {
+        let scene = Scene::new(&alarming(draw));
+        let mut world = World::new(&scene, permission);
+        // What happened before, without a word between any two of them. Nobody starts a node by
+        // hand, and no operator is asked.
+        let deaf = |one: &&Move| {
+            let speaks = matches!(one, Move::Show(..) | Move::ShowAll(_) | Move::Calm(..));
+            !speaks && !matches!(one, Move::Recover(_) | Move::Policy(..))
+        };
+        // A step that fails for good needs people, whatever the rule says.
+        let moves = moves.iter().filter(deaf).map(|one| match one {
+            Move::Act(node, plan, luck) => Move::Act(*node, *plan, (*luck).max(16)),
+            other => *other,
+        });
+        let moves: Vec<_> = moves.collect();
+        world.play(&moves).map_err(|violation| TestCaseError::fail(violation.to_string()))?;
+        prop_assume!(world.now_s < 7_000, "within its validity");
+        let (last, (_, stop)) = scene.plans.iter().enumerate().next_back().expect("the emergency");
+        world.alone(last, 120).map_err(|violation| TestCaseError::fail(violation.to_string()))?;
+        for (_, name) in stop.order() {
+            let node = &world.nodes[world.index(name).expect("managed")];
+            let refused = node.part(last).outcome() == Some(Final::Declined);
+            prop_assert!(refused || !node.running, "{} runs after its slot", name);
+        }
+        Ok(())
+    });
+    if let Err(error) = told {
+        panic!("{error}");
+    }
+}
+
+/// The last plan is an emergency, and nobody's operator has to be asked.
+fn alarming(mut draw: SceneDraw) -> SceneDraw {
+    draw.leaver = None;
+    if let Some(last) = draw.plans.last_mut() {
+        last.emergency = true;
     }
     draw
 }

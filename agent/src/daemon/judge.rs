@@ -140,7 +140,7 @@ impl Core {
         Observations {
             me: self.me.node.clone(),
             stage: observed.stage,
-            in_hand: self.journal.in_hand().filter(|other| other != id),
+            in_hand: self.journal.in_hand_beside(id),
             policy: answer(self.policy.policy(), plan, &self.by_hand(id), observed.asked),
             test: observed.test.clone(),
             failed: observed.failed.clone(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use muster_proto::documents::Class;
+use muster_proto::documents::{Class, PlanId};
 use muster_proto::evidence::receipt::Event;
 use muster_proto::rule::{Permit, Stage};
 use tokio::time::Instant;
@@ -24,9 +24,9 @@ impl Work<'_> {
         if fold.stage != Stage::Prepared || fold.undoing.is_some() {
             return Ok(Ran::Did(fold.stage));
         }
-        if !self.is_emergency()
-            && self.runner.journal.in_hand().is_some_and(|other| other != self.id)
-        {
+        let beside = self.runner.journal.in_hand_beside(&self.id);
+        let binds = |other: &PlanId| !self.is_emergency() || other.class == Class::Emergency;
+        if beside.as_ref().is_some_and(binds) {
             return Err(StepError::passing(code::OUT_OF_ORDER, "another plan is in hand"));
         }
         let Some(found) = self.still_as_prepared().await? else {

@@ -11,6 +11,7 @@ use super::promise::{self, Promises};
 use super::reason::{Reason, Why};
 use super::sight::Sight;
 use crate::documents::plan::{Action, Interrupted};
+use crate::documents::{Class, PlanId};
 
 /// The rule's signature, so that tests can run the decision with a broken one.
 pub type Rule = fn(&Documents<'_>, &Evidence, &Observations, Timestamp) -> Result<Permit, Reason>;
@@ -170,8 +171,10 @@ fn prepared(
     me: &Observations,
     now: Timestamp,
 ) -> Decision {
-    // A stop wins over a step in hand.
-    if let Some(older) = me.in_hand.as_ref().filter(|_| documents.plan.schedule.is_none()) {
+    // A stop wins over a step in hand, but for another stop.
+    let stops = documents.plan.schedule.is_some();
+    let binds = |older: &&PlanId| !stops || older.class == Class::Emergency;
+    if let Some(older) = me.in_hand.as_ref().filter(binds) {
         return Decision::Wait(Reason::InHand(older.clone()));
     }
     if me.stage < Stage::Prepared {

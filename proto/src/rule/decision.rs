@@ -106,7 +106,8 @@ pub struct Observations {
     pub me: NodeName,
     /// How far the journal says it has come.
     pub stage: Stage,
-    /// Another plan that was begun here and is not final.
+    /// Another plan that was begun here and is not final. Where a stop stands beside what it
+    /// interrupted: for an emergency the stop, for every other plan what it interrupted.
     pub in_hand: Option<PlanId>,
     /// What the local policy, or the operator, says to this plan.
     pub policy: Answer,

@@ -35,6 +35,9 @@ pub fn permission(
     if let Some(schedule) = &documents.plan.schedule {
         return emergency::permission(&sight, row, schedule, me);
     }
+    if let Some(stop) = emergency::holds(documents, evidence, me) {
+        return Err(Reason::Emergency(stop.clone()));
+    }
     own_side(&sight, row, me)?;
     plan_side(&sight, row, me)?;
     in_order(&sight, row)

@@ -53,6 +53,10 @@ impl Promises<'_> {
 /// The older plan that comes first.
 pub fn may_acknowledge(sight: &Sight<'_>, me: &NodeName) -> Result<(), Reason> {
     let plan = sight.plan();
+    // A stop waits for nobody, not even for another stop.
+    if plan.schedule.is_some() {
+        return Ok(());
+    }
     let older = sight.documents.others.iter().filter(|(_, other)| rank(other) < rank(plan));
     for (id, other) in older {
         if !gives_way(other, plan) && has_a_turn(sight, me, id, other) {

@@ -17,7 +17,7 @@ use muster_proto::rule::{Documents, Evidence, Final, Permit, Reason, permission}
 use super::Rule;
 
 /// Every broken rule with its name.
-pub const ALL: [(&str, Rule); 9] = [
+pub const ALL: [(&str, Rule); 11] = [
     ("nobody owes a promise (no C)", without_promises),
     ("undone predecessors are not counted (no A)", without_predecessors),
     ("final receipts of any plan count for this one", final_of_another_plan),
@@ -27,6 +27,8 @@ pub const ALL: [(&str, Rule); 9] = [
     ("an absent predecessor is not counted", without_the_absent),
     ("gates are not asked", without_gates),
     ("a promise does not bind", promises_do_not_bind),
+    ("an emergency does not wait for its slot", before_its_slot),
+    ("what an emergency stopped may begin", emergencies_do_not_hold),
 ];
 
 type Asked = Result<Permit, Reason>;
@@ -129,6 +131,35 @@ fn final_of_another_plan(
             }
         }
     })
+}
+
+/// Looks again at the moment of the slot.
+fn before_its_slot(
+    documents: &Documents<'_>,
+    evidence: &Evidence,
+    me: &Observations,
+    now: Timestamp,
+) -> Asked {
+    match permission(documents, evidence, me, now) {
+        Err(Reason::Slot { at, .. }) => permission(documents, evidence, me, at),
+        asked => asked,
+    }
+}
+
+fn emergencies_do_not_hold(
+    documents: &Documents<'_>,
+    evidence: &Evidence,
+    me: &Observations,
+    now: Timestamp,
+) -> Asked {
+    match permission(documents, evidence, me, now) {
+        Err(Reason::Emergency(stop)) => {
+            let mut changed = evidence.clone();
+            facts(&mut changed, &me.me).plans.remove(&stop);
+            permission(documents, &changed, me, now)
+        }
+        asked => asked,
+    }
 }
 
 fn one_seat_more(

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
-use muster_proto::documents::Plan;
+use muster_proto::documents::{Class, Plan};
 use muster_proto::documents::plan::{Action, Budget};
 use muster_proto::evidence::Event;
 use muster_proto::rule::Final;
@@ -45,13 +45,26 @@ pub enum Violation {
         /// What it had promised.
         why: &'static str,
     },
+    /// A node was stopped by an emergency that could not stop it yet, or not any more.
+    #[error("n{node} was stopped by emergency {plan}: {why}")]
+    Emergency {
+        /// Who.
+        node: usize,
+        /// By which plan.
+        plan: usize,
+        /// What spoke against it.
+        why: &'static str,
+    },
 }
 
 /// Judges a node that is about to begin.
 ///
 /// # Errors
-/// [`Violation::Gate`], [`Violation::Promise`].
+/// [`Violation::Gate`], [`Violation::Promise`], [`Violation::Emergency`].
 pub fn begins(world: &World<'_>, node: usize, plan: usize) -> Result<(), Violation> {
+    if world.scene.plans[plan].1.schedule.is_some() {
+        return stops(world, node, plan);
+    }
     promised(world, node, plan)?;
     let (_, body) = &world.scene.plans[plan];
     let name = &world.nodes[node].name;
@@ -76,6 +89,39 @@ pub fn begins(world: &World<'_>, node: usize, plan: usize) -> Result<(), Violati
     }
 }
 
+/// By its slot, or because those before it are down; and never when it knows that it is ended.
+fn stops(world: &World<'_>, node: usize, plan: usize) -> Result<(), Violation> {
+    let (id, body) = &world.scene.plans[plan];
+    let one = &world.nodes[node];
+    let wrong = |why| Err(Violation::Emergency { node, plan, why });
+    if ended(world, node, id.serial) {
+        return wrong("it is ended");
+    }
+    let hand = one.in_hand(plan, &world.ids);
+    if hand.is_some_and(|hand| world.ids[hand].class == Class::Emergency) {
+        return wrong("another stop is in hand");
+    }
+    let before = body.order().map(|(_, name)| name).take_while(|name| **name != one.name);
+    let up = before.filter(|name| {
+        let receipts = world.index(name).map(|other| &world.nodes[other].receipts);
+        !receipts.into_iter().flatten().any(|receipt| {
+            receipt.plan == *id
+                && (receipt.event.is_final() || matches!(receipt.event, Event::Stopped { .. }))
+        })
+    });
+    let early = body.slot(&one.name).is_none_or(|slot| world.date(node) < slot);
+    match early && up.count() as u32 >= body.parallel {
+        true => wrong("its slot has not come, and those before it are up"),
+        false => Ok(()),
+    }
+}
+
+/// It knows a document of the full threshold that ends this emergency.
+fn ended(world: &World<'_>, node: usize, serial: u64) -> bool {
+    let known = world.nodes[node].plans.iter().map(|plan| &world.scene.plans[*plan].1);
+    known.filter_map(Plan::ended_emergencies).any(|ends| ends.emergency >= serial)
+}
+
 fn promised(world: &World<'_>, node: usize, plan: usize) -> Result<(), Violation> {
     let one = &world.nodes[node];
     let wrong = |why| Err(Violation::Promise { node, plan, why });
@@ -86,8 +132,13 @@ fn promised(world: &World<'_>, node: usize, plan: usize) -> Result<(), Violation
         if newer && matches!(receipt.event, Event::Acknowledged { .. }) {
             return wrong("a newer plan is acknowledged");
         }
+        let stopped = receipt.plan.class == Class::Emergency
+            && matches!(receipt.event, Event::Stopped { .. } | Event::Done(_));
+        if stopped && !ended(world, node, receipt.plan.serial) {
+            return wrong("an emergency holds it");
+        }
     }
-    if one.in_hand(plan).is_some() {
+    if one.in_hand(plan, &world.ids).is_some() {
         return wrong("another plan is in hand");
     }
     if one.part(plan).outcome().is_some() || one.part(plan).is_at_work() {
@@ -142,7 +193,8 @@ pub fn budget(world: &World<'_>) -> Result<(), Violation> {
 }
 
 /// Nodes that a plan has taken down, with that plan: at work, or stopped by it and still down.
-/// Who was away by himself when he began, who is only started, and who has no seat, is not taken.
+/// Who was away by himself when he began, who is only started, and who has no seat, is not taken;
+/// nor is who was stopped by an emergency, which counts nothing.
 fn taken<'w>(world: &'w World<'_>) -> impl Iterator<Item = (usize, usize)> + 'w {
     world.nodes.iter().enumerate().filter_map(|(index, node)| {
         let at_work = node.parts.iter().find(|(_, part)| part.takes());
@@ -150,6 +202,7 @@ fn taken<'w>(world: &'w World<'_>) -> impl Iterator<Item = (usize, usize)> + 'w 
         let working = at_work.map(|(plan, _)| *plan).filter(|plan| !gives(*plan));
         let stopped = node.stopped_by.filter(|_| !node.running);
         let plan = working.or(stopped)?;
+        world.scene.plans[plan].1.schedule.is_none().then_some(())?;
         let member = world.scene.plans[plan].1.member(&node.name)?;
         member.seat.is_some().then_some((index, plan))
     })

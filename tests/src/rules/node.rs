@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use muster_proto::documents::ids::Counter;
-use muster_proto::documents::{Digest, NodeName, PlanId};
+use muster_proto::documents::{Class, Digest, NodeName, PlanId};
 use muster_proto::evidence::receipt::{Event, Outcome, Receipt};
 use muster_proto::evidence::{Beacon, Head, beacon};
 use muster_proto::rule::decision::{Answer, Observations, OwnChain, Serials, Stage, Test};
@@ -26,6 +26,8 @@ pub struct Part {
     pub policy: Answer,
     /// What the self-test says.
     pub test: Test,
+    /// An emergency stopped it, and nothing was done about it since.
+    pub interrupted: bool,
     /// It was away by itself when it began: nothing was taken.
     pub excused: bool,
 }
@@ -38,6 +40,7 @@ impl Default for Part {
             undoing: false,
             policy: Answer::Apply,
             test: Test::Unknown,
+            interrupted: false,
             excused: false,
         }
     }
@@ -155,8 +158,10 @@ impl Node {
     }
 
     /// Another plan that is begun here and not final.
-    pub fn in_hand(&self, but: usize) -> Option<usize> {
-        self.parts.iter().find(|(plan, part)| **plan != but && part.is_at_work()).map(|(p, _)| *p)
+    pub fn in_hand(&self, but: usize, ids: &[PlanId]) -> Option<usize> {
+        let kind = |plan: usize| ids[plan].class == Class::Emergency;
+        let all = self.parts.iter().filter(|(plan, part)| **plan != but && part.is_at_work());
+        all.map(|(plan, _)| *plan).max_by_key(|plan| kind(*plan) == kind(but))
     }
 
     /// What it tells the rule about itself.
@@ -165,13 +170,13 @@ impl Node {
         Observations {
             me: self.name.clone(),
             stage: part.stage,
-            in_hand: self.in_hand(plan).map(|other| ids[other].clone()),
+            in_hand: self.in_hand(plan, ids).map(|other| ids[other].clone()),
             policy: part.policy,
             test: part.test,
             failed: part.failed,
             undoing: part.undoing,
             own_chain: OwnChain::Agrees,
-            interrupted: false,
+            interrupted: part.interrupted,
             ended: 0,
             admitted: Serials::default(),
             held: None,

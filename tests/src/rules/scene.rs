@@ -85,9 +85,12 @@ pub struct Scene {
     sets: Vec<BTreeMap<PlanId, Plan>>,
 }
 
+/// 2026-11-22T12:00:00Z.
+const NOON_S: i64 = 1_795_348_800;
+
 /// The moment at which everything begins.
 pub fn noon() -> Timestamp {
-    "2026-11-22T12:00:00Z".parse().expect("a date")
+    Timestamp::constant(NOON_S, 0)
 }
 
 /// Seconds after [`noon`].
@@ -199,6 +202,8 @@ fn build(
     let order: Vec<NodeName> = order.into_iter().map(|(i, _)| name(i)).collect();
     let member = |node: &Node| Member { name: node.name.clone(), key: node.key, seat: seat(node) };
     let action = match draw.action % 4 {
+        // All that an emergency can do.
+        _ if draw.emergency => Action::Stop,
         0 => Action::Restart,
         1 => Action::Stop,
         2 => Action::Upgrade(ReleaseRef { version: "v2".into(), digest: Digest::of(b"v2") }),
@@ -216,13 +221,13 @@ fn build(
         after: named(Relation::After),
         supersedes: named(Relation::Supersedes),
         action,
-        schedule: None,
-        ends: None,
+        schedule: draw.emergency.then_some(SCHEDULE),
+        ends: ends(draw, before),
         compatibility: Compatibility::Compatible,
         members: roster.nodes.iter().map(member).collect(),
         active: roster.consensus.active,
         waves: waves(&order, draw),
-        budget: if draw.budget == 0 { Budget::All } else { Budget::Seats(draw.budget.into()) },
+        budget: if draw.budget == 0 || draw.emergency { Budget::All } else { Budget::Seats(draw.budget.into()) },
         parallel: u32::from(draw.parallel.max(1)),
         unmanaged: if scene.seatless { Unmanaged::Away } else { Unmanaged::AssumeUp },
         failures: Failures { tolerate: draw.tolerate.into(), then: Then::Hold },
@@ -239,6 +244,22 @@ fn build(
         deadline: Deadline { per_node_ms: 600_000, before_height: None },
         drill: false,
     }
+}
+
+/// Slots begin with everything else.
+const SCHEDULE: Schedule =
+    Schedule { start: Timestamp::constant(NOON_S, 0), pace_ms: 8_000, grace_ms: 60_000 };
+
+/// A plan that stands to an emergency before it ends that one.
+fn ends(draw: &PlanDraw, before: &[(PlanId, Plan)]) -> Option<Ends> {
+    let stops = before.iter().filter(|(id, _)| id.class == Class::Emergency);
+    let newest = stops.map(|(id, _)| id.serial).max()?;
+    let interrupted = match draw.slack {
+        0 => Interrupted::GoOn,
+        _ => Interrupted::RollBack,
+    };
+    let ends = draw.relation != Relation::Neither && !draw.emergency;
+    ends.then_some(Ends { emergency: newest, interrupted })
 }
 
 fn waves(order: &[NodeName], draw: &PlanDraw) -> Vec<Wave> {

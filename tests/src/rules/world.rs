@@ -68,7 +68,7 @@ pub struct World<'a> {
     pub nodes: Vec<Node>,
     /// Seconds since the beginning.
     pub now_s: i64,
-    ids: Vec<PlanId>,
+    pub(super) ids: Vec<PlanId>,
     rule: Rule,
 }
 
@@ -252,6 +252,10 @@ impl<'a> World<'a> {
             decide_with(self.rule, documents, evidence, me, now)
         });
         match decision {
+            // A stop waits for no beat.
+            Decision::Do(Step::Begin(_)) if self.scene.plans[plan].1.schedule.is_some() => {
+                return self.begin(node, plan);
+            }
             Decision::Do(step) => self.carry_out(node, plan, &step, luck),
             Decision::Undo(_) => self.undo(node, plan),
             Decision::Wait(_) | Decision::Finished(_) | Decision::Stuck(_) => {}
@@ -283,7 +287,21 @@ impl<'a> World<'a> {
         self.says(node, plan, Event::Began { sum: permit.sum, heads: permit.heads });
         let part = self.part_mut(node, plan);
         (part.stage, part.excused) = (Stage::Begun, excused);
+        self.interrupts(node, plan);
         check::budget(self)
+    }
+
+    /// A stop that wins over the step in hand says so in that plan's journal.
+    fn interrupts(&mut self, node: usize, plan: usize) {
+        if self.scene.plans[plan].1.schedule.is_none() {
+            return;
+        }
+        let Some(other) = self.nodes[node].in_hand(plan, &self.ids) else { return };
+        let restarts = matches!(self.scene.plans[other].1.action, Action::Start);
+        let part = self.part_mut(node, other);
+        part.interrupted = true;
+        let back_to = if restarts { Stage::Begun } else { Stage::Stopped };
+        part.stage = part.stage.min(back_to);
     }
 
     fn part_mut(&mut self, node: usize, plan: usize) -> &mut Part {
@@ -330,6 +348,7 @@ impl<'a> World<'a> {
             }
             Step::Swap => self.reaches(node, plan, Stage::Swapped, None),
             Step::Start => {
+                self.part_mut(node, plan).interrupted = false;
                 self.starts(node);
                 self.reaches(node, plan, Stage::Started, None);
             }
@@ -351,6 +370,7 @@ impl<'a> World<'a> {
 
     fn undo(&mut self, node: usize, plan: usize) {
         let part = self.part_mut(node, plan);
+        part.interrupted = false;
         if !std::mem::replace(&mut part.undoing, true) {
             // The first time it only begins to put the old node back.
             return;
@@ -415,6 +435,23 @@ impl<'a> World<'a> {
                     self.act(node, plan as u8, LUCK).map_err(|violation| violation.to_string())?;
                 }
                 self.paced()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everybody has been given this plan, and nobody hears of anybody.
+    ///
+    /// # Errors
+    /// The first violation.
+    pub fn alone(&mut self, plan: usize, seconds: usize) -> Result<(), Violation> {
+        (0..self.nodes.len()).for_each(|node| self.learn(node, plan as u8));
+        for _ in 0..seconds {
+            self.now_s += 1;
+            for node in 0..self.nodes.len() {
+                for known in 0..self.nodes[node].plans.len() {
+                    self.act(node, known as u8, LUCK)?;
+                }
             }
         }
         Ok(())

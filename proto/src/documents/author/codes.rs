@@ -242,6 +242,8 @@ codes! {
         "It takes effect by its schedule, whatever is away: nothing is counted."
     P047 "P047" Error "`interrupted` without `ends`"
         "It says which node starts where an emergency came in the middle of a step."
+    P048 "P048" Error "an emergency that comes after another plan"
+        "It waits for nobody, so that nothing can keep it back."
 
     P201 "P201" Warning "seats that do not answer reach the budget"
         "With them away, a node would wait until one of them returns."

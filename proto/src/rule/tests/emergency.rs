@@ -101,6 +101,16 @@ fn neither_a_hold_nor_a_newer_promise_nor_a_step_in_hand_keeps_it_back() {
 }
 
 #[test]
+fn one_stop_does_not_wait_for_another() {
+    let mut field = field(Plan { after: vec![6], ..stop(3, 7) });
+    field.knows(stop(3, 5));
+    let verified = Observations { stage: Stage::Verified, ..alone(0) };
+    let promise = Step::Acknowledge { in_hand: None };
+    assert_eq!(field.decide(&verified), Decision::Do(promise));
+    assert!(field.may_by(&alone(0)).is_ok());
+}
+
+#[test]
 fn who_holds_the_document_that_ends_it_ignores_it_in_whatever_order_they_came() {
     let mut field = field(stop(3, 7));
     field.knows(start(3, 43, 6, Interrupted::RollBack));

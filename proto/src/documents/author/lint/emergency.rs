@@ -24,6 +24,9 @@ fn stop(plan: &Plan, found: &mut Vec<Finding>) {
     if let Budget::Seats(_) = plan.budget {
         found.push(Finding::new(Code::P046, "budget").fix("`budget: all`"));
     }
+    if !plan.after.is_empty() {
+        found.push(Finding::new(Code::P048, "after").fix("leave it out"));
+    }
     let Some(schedule) = plan.schedule else { return };
     let last = plan.order().last().and_then(|(_, name)| plan.slot(name));
     let valid = plan.valid;
@@ -66,7 +69,7 @@ fn ends(context: &Context<'_>, found: &mut Vec<Finding>) {
 /// A plan that wants nodes to run, while an emergency is not known to be ended.
 fn held(context: &Context<'_>, found: &mut Vec<Finding>) {
     let (plan, known) = (context.plan, context.known);
-    if matches!(plan.action, Action::Stop) {
+    if matches!(plan.action, Action::Stop) || plan.ends.is_some() {
         return;
     }
     let ending = known.plans.values().chain([plan]).filter_map(Plan::ended_emergencies);

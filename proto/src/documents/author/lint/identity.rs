@@ -100,6 +100,10 @@ fn rests_on(context: &Context<'_>, found: &mut Vec<Finding>) {
 
 fn older_plans(context: &Context<'_>, found: &mut Vec<Finding>) {
     let (plan, known) = (context.plan, context.known);
+    // An emergency waits for no other and ends none.
+    if plan.class == Class::Emergency {
+        return;
+    }
     for (id, other) in known.of_counter(plan.class.counter()) {
         let named = plan.after.contains(&id.serial) || plan.supersedes.contains(&id.serial);
         if id.serial < plan.serial && known.is_open(id, other) && !named {
