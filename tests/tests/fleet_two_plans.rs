@@ -1,4 +1,4 @@
-//! Two plans open at once: one after another, one in place of another, an emergency between.
+//! Two plans open at once: one after another, one in place of another.
 
 use anyhow::Result;
 use muster_proto::evidence::Event;
@@ -66,29 +66,5 @@ async fn a_plan_that_supersedes_lets_the_one_in_hand_finish_and_nobody_else_begi
     let (done, began) = (seen.at("robot-1", 1, "done"), seen.at("robot-2", 2, "began"));
     assert!(done < began, "what is in hand counts until it is final");
     assert_eq!(fleet.referee.report(mark).lowest_online, Some(3));
-    fleet.end().await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_emergency_stop_is_obeyed_at_once_while_a_hotfix_is_open() -> Result<()> {
-    let mut fleet = Fleet::up(Make::quick(4)).await?;
-    fleet.publish(&slow(1, &["robot-1", "robot-2", "robot-3"])).await?;
-    fleet.until("robot-1 is at work", |seen| seen.order(1) == ["robot-1"]).await?;
-    let stop = Script::stop(7, 4).of(&["robot-4", "robot-1"]);
-    fleet.publish(&Script { class: "emergency".into(), ..stop }).await?;
-    let promised = "a newer plan, emergency/7";
-    fleet.until("robot-2 says so", |seen| seen.says("robot-2", 1).contains(promised)).await?;
-    fleet.until("both are down", |seen| seen.ended(7, Final::Done) == 2).await?;
-
-    let seen = fleet.see().await?;
-    assert_eq!(seen.order(7), ["robot-4", "robot-1"]);
-    let hotfix = seen.at("robot-1", 1, "done");
-    assert!(hotfix.is_some(), "what was in hand is finished first");
-    assert!(seen.at("robot-4", 7, "done") < hotfix, "the stop waited for nobody's step");
-    assert_eq!(in_hand(&seen, "robot-1", 7), Some(1));
-    assert_eq!(seen.order(1), ["robot-1"], "nobody begins a hotfix under an emergency");
-    for (node, runs) in [("robot-1", false), ("robot-2", true), ("robot-4", false)] {
-        assert_eq!(fleet.container(node).await?.1, runs, "{node}");
-    }
     fleet.end().await
 }

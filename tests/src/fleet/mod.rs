@@ -253,6 +253,18 @@ impl Fleet {
         Ok(policy.map(|policy| policy.to_string()).unwrap_or_default())
     }
 
+    /// When a delegate's container exited last, by the Engine's clock.
+    ///
+    /// # Errors
+    /// When there is no container of that name, or it never exited.
+    pub async fn finished(&self, name: &str) -> Result<jiff::Timestamp> {
+        let delegate = self.delegates.iter().find(|delegate| delegate.name == name);
+        let container = &delegate.with_context(|| format!("no delegate {name}"))?.container;
+        let found = self.docker.inspect_container(container, None).await?;
+        let at = found.state.and_then(|state| state.finished_at);
+        Ok(at.with_context(|| format!("{name} never exited"))?.parse()?)
+    }
+
     /// Signs and hands in a plan.
     ///
     /// # Errors
