@@ -14,6 +14,9 @@ use crate::documents::plan::Action;
 /// The rule's signature, so that tests can run the decision with a broken one.
 pub type Rule = fn(&Documents<'_>, &Evidence, &Observations, Timestamp) -> Result<Permit, Reason>;
 
+/// Code of a node that is stuck because its journal is older than what a board holds of it.
+pub const RESTORED: &str = "E560";
+
 /// What `me` does next about the plan.
 pub fn decide(
     documents: &Documents<'_>,
@@ -36,7 +39,18 @@ pub fn decide_with(
         Stage::Over(outcome) => Decision::Finished(outcome),
         stage if stage >= Stage::Begun => at_work(&documents.plan.action, me),
         _ if me.undoing || me.failed.is_some() => back(me),
-        _ => before_work(rule, documents, evidence, me, now),
+        _ => told(me, before_work(rule, documents, evidence, me, now)),
+    }
+}
+
+/// Nothing at all is signed before a board has said what it holds of this agent's own chain: after
+/// a restore from a backup even a promise would be a second receipt with its counter.
+fn told(me: &Observations, next: Decision) -> Decision {
+    match next {
+        Decision::Do(_) if me.own_chain == OwnChain::Unasked => {
+            Decision::Wait(Reason::OwnChainUnasked)
+        }
+        next => next,
     }
 }
 
@@ -96,6 +110,11 @@ fn before_work(
     if let Some(reason) = over(&sight) {
         return Decision::Wait(reason);
     }
+    if me.own_chain == OwnChain::Ahead {
+        let text = "a board holds more of this agent's receipts than its journal: it was restored \
+                    from a backup; enrol this agent anew";
+        return Decision::Stuck(Why { code: RESTORED, text: text.into() });
+    }
     if let Some(newer) = promise::promised_newer(documents, Promises(row.facts)) {
         return Decision::Wait(Reason::Promised(newer.clone()));
     }
@@ -107,14 +126,6 @@ fn before_work(
     }
     if super::gates::place(&sight, &me.me).is_none() {
         return Decision::Wait(Reason::NoPart);
-    }
-    if me.own_chain == OwnChain::Ahead {
-        return Decision::Stuck(Why {
-            code: "E391",
-            text: "a board holds more of this agent's receipts than its journal: restored from a \
-                   backup; enrol anew with `muster-agent init`"
-                .into(),
-        });
     }
     match &me.policy {
         Answer::Refuse { reason } => Decision::Do(Step::Decline(reason.clone())),
