@@ -94,6 +94,9 @@ network: {network}
 listen: {listen}
 data: data
 tls-key: tls.pem
+# The newest versions a second time, so that an old copy of the data folder is noticed when it is
+# put back. Without this line the file is data.mark; keep it out of the folder's copies.
+# mark: data.mark
 
 # After the root ceremony: the first root, and its SHA-256 as the officers tell it.
 # root: {{file: 1.root.json, sha256: \"sha256:…\"}}

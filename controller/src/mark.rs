@@ -1,4 +1,4 @@
-//! The versions of officers' documents, written a second time outside of the store.
+//! The versions of officers' documents, written a second time outside of the store's folder.
 //!
 //! A store that was restored from an old copy holds less than its mark. Such a board still serves
 //! and collects, but its publisher signs nothing: a fresh signature over an old list of documents
@@ -34,8 +34,7 @@ pub enum MarkError {
     },
     /// It is there and makes no sense.
     #[error(
-        "C016: {} is damaged; when the store beside it is known to be the newest one, move the \
-         mark away",
+        "C016: {} is damaged; when the store is known to be the newest one, move the mark away",
         .path.display()
     )]
     Damaged {

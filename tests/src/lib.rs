@@ -9,4 +9,5 @@ pub mod node;
 pub mod referee;
 pub mod registry;
 pub mod rules;
+pub mod terminal;
 pub mod tuf;

@@ -11,7 +11,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use muster_proto::documents::NodeName;
-use muster_proto::wire::muster::{Bulletin, Evidence, Hold, OwnChain, Refusal};
+use muster_proto::wire::muster::{Bulletin, DoubleCounter, Evidence, Hold, OwnChain, Refusal};
 use tokio::sync::{mpsc, watch};
 
 use crate::config::{BoardAddress, Intervals};
@@ -55,6 +55,8 @@ pub enum Event {
     Bulletin(Bulletin),
     /// Receipts and beacons.
     Evidence(Evidence),
+    /// Two statements of one agent that exclude each other, both signed by it.
+    DoubleCounter(DoubleCounter),
     /// What it holds of the own chain, and the number of the question that it answers.
     OwnChain(u64, OwnChain),
     /// Holds in force; replaces those before.

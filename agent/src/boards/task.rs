@@ -1,6 +1,6 @@
 //! One board: connect, say hello, listen, send what is due, and begin anew when it is lost.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use muster_proto::tls;
 use muster_proto::wire::limits;
@@ -30,8 +30,8 @@ enum Lost {
     NotEnrolled(String),
     #[error("N040: the board ended the stream: {0}")]
     Ended(String),
-    #[error("N041: the board did not open a stream within {} s", limits::CALL.as_secs())]
-    Late,
+    #[error("N041: the board did not open a stream within {0:?}")]
+    Late(Duration),
     #[error("N042: the board takes nothing of what is sent to it")]
     Stalled,
     #[error("the agent ends")]
@@ -105,7 +105,7 @@ async fn attached(board: usize, address: &BoardAddress, attach: &mut Attach) -> 
             session.due(&outgoing, &*attach.receipts)
         };
         let more = !due.is_empty();
-        if let Err(lost) = send(&sender, due).await {
+        if let Err(lost) = send(&sender, due, attach.intervals.answer.get()).await {
             return lost;
         }
         if more {
@@ -135,7 +135,10 @@ async fn attached(board: usize, address: &BoardAddress, attach: &mut Attach) -> 
 type Opened = (mpsc::Sender<AgentMessage>, Streaming<BoardMessage>);
 
 async fn open(address: &BoardAddress, attach: &Attach) -> Result<Opened, Lost> {
-    let channel = tls::connect(&address.address, &attach.identity, &address.pin).await?;
+    let patience = attach.intervals.answer.get();
+    let handshake = patience.min(limits::HANDSHAKE);
+    let channel =
+        tls::connect_within(&address.address, &attach.identity, &address.pin, handshake).await?;
     let (sender, receiver) = mpsc::channel(limits::STREAM_QUEUE);
     let first = hello(attach.node.as_str(), &attach.network, &attach.outgoing.borrow());
     sender.try_send(first).map_err(|_| Lost::Stalled)?;
@@ -143,7 +146,7 @@ async fn open(address: &BoardAddress, attach: &Attach) -> Result<Opened, Lost> {
         let opened = client(channel).attach(ReceiverStream::new(receiver)).await;
         opened.map_err(|status| Lost::from_status(&status))
     };
-    let response = timeout(limits::CALL, opening).await.map_err(|_| Lost::Late)??;
+    let response = timeout(patience, opening).await.map_err(|_| Lost::Late(patience))??;
     Ok((sender, response.into_inner()))
 }
 
@@ -154,9 +157,13 @@ fn client(channel: Channel) -> BoardClient<Channel> {
 }
 
 /// Bounded: a board that keeps the stream open and reads nothing is as good as gone.
-async fn send(sender: &mpsc::Sender<AgentMessage>, due: Vec<AgentMessage>) -> Result<(), Lost> {
+async fn send(
+    sender: &mpsc::Sender<AgentMessage>,
+    due: Vec<AgentMessage>,
+    patience: Duration,
+) -> Result<(), Lost> {
     for message in due {
-        match timeout(limits::CALL, sender.send(message)).await {
+        match timeout(patience, sender.send(message)).await {
             Ok(Ok(())) => {}
             // The receiving half went with the connection; why, the stream itself says next.
             Ok(Err(_)) => return Ok(()),
@@ -170,13 +177,11 @@ fn event(heard: BoardMessage, session: &mut Session) -> Option<Event> {
     match heard.message? {
         Message::Bulletin(bulletin) => Some(Event::Bulletin(bulletin)),
         Message::Evidence(evidence) => Some(Event::Evidence(evidence)),
+        Message::DoubleCounter(double) => Some(Event::DoubleCounter(double)),
         Message::OwnChain(own) => Some(Event::OwnChain(session.answered(&own), own)),
         Message::Holds(holds) => Some(Event::Holds(holds.holds)),
         // Said to watchers; an agent has no use for a board's own word.
-        Message::CaughtUp(_)
-        | Message::Attachments(_)
-        | Message::Refusal(_)
-        | Message::DoubleCounter(_) => None,
+        Message::CaughtUp(_) | Message::Attachments(_) | Message::Refusal(_) => None,
     }
 }
 

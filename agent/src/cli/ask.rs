@@ -12,7 +12,7 @@ use super::{Printed, offline, screen};
 use crate::config::Paths;
 use crate::control::client::{self, ControlError};
 use crate::control::view::{Explained, LogLine, Status};
-use crate::control::{PlanName, Question, Reply};
+use crate::control::{PlanName, Question, Refused, Reply};
 
 /// `status`
 pub(super) async fn status(paths: &Paths, output: Output) -> Result<Printed, Failure> {
@@ -101,19 +101,33 @@ async fn explained(paths: &Paths, plan: &PlanName) -> Result<Explained, Failure>
 
 async fn question(paths: &Paths, question: &Question) -> Result<Reply, Failure> {
     match client::ask(&paths.socket(), question).await {
-        Ok(Reply::Refused(refused)) => Err(Failure::new(Exit::Refused, &refused)),
+        Ok(Reply::Refused(refused)) => Err(not_taken(&refused)),
         Ok(reply) => Ok(reply),
         Err(error) => Err(unreachable(&error)),
     }
 }
 
 fn unreachable(error: &ControlError) -> Failure {
-    Failure::new(Exit::Unreachable, error)
+    let exit = match error {
+        ControlError::NotAllowed { .. } => Exit::Refused,
+        ControlError::NotRunning { .. } | ControlError::NoAnswer { .. } => Exit::Unreachable,
+    };
+    Failure::new(exit, error)
+}
+
+fn not_taken(refused: &Refused) -> Failure {
+    let exit = match refused {
+        Refused::UnknownPlan(_) | Refused::Ambiguous(_) => Exit::WrongUse,
+        Refused::NotInOrder(_) | Refused::Reason => Exit::WrongUse,
+        Refused::Journal(_) => Exit::Failed,
+        _ => Exit::Refused,
+    };
+    Failure::new(exit, refused)
 }
 
 fn unexpected(reply: &Reply) -> Failure {
     match reply {
-        Reply::Refused(refused) => Failure::new(Exit::Refused, refused),
+        Reply::Refused(refused) => not_taken(refused),
         _ => Failure {
             exit: Exit::Failed,
             text: "E543: the agent answered another question; is it of another version?".into(),

@@ -57,6 +57,8 @@ pub struct Intervals {
     pub reconnect_most: Span,
     /// Between attempts while no roster lists this agent's key.
     pub retry: Span,
+    /// A board that has not answered after this long, or takes nothing, is lost.
+    pub answer: Span,
     /// An ordinary call that the Engine has not answered after this long is looked after.
     pub engine: Span,
 }
@@ -71,6 +73,8 @@ impl Default for Intervals {
             reconnect: Span::millis(500),
             reconnect_most: Span::millis(30_000),
             retry: Span::millis(30_000),
+            // Below the limit for any call (20 s), so that this one is met first.
+            answer: Span::millis(15_000),
             // An Engine under load answers within a few seconds.
             engine: Span::millis(15_000),
         }
@@ -163,7 +167,7 @@ impl Intervals {
         Ok(())
     }
 
-    fn named(&self) -> [(&'static str, Span); 7] {
+    fn named(&self) -> [(&'static str, Span); 8] {
         [
             ("poll", self.poll),
             ("idle", self.idle),
@@ -171,6 +175,7 @@ impl Intervals {
             ("reconnect", self.reconnect),
             ("reconnect-most", self.reconnect_most),
             ("retry", self.retry),
+            ("answer", self.answer),
             ("engine", self.engine),
         ]
     }

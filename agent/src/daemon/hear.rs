@@ -1,11 +1,12 @@
 //! What boards say: verified, persisted, and only then known.
 
 use jiff::Timestamp;
-use muster_proto::evidence::ChainError;
+use muster_proto::documents::NodeName;
 use muster_proto::evidence::book::BookError;
 use muster_proto::evidence::chain::Added;
+use muster_proto::evidence::{ChainError, Proof};
 use muster_proto::trust::{Offer, State, TrustError};
-use muster_proto::wire::muster::{Bulletin, Evidence, OwnChain};
+use muster_proto::wire::muster::{Bulletin, DoubleCounter, Evidence, OwnChain};
 
 use super::core::Core;
 use super::refusals::refused;
@@ -25,6 +26,7 @@ impl Core {
             Event::State(state) => self.board_is(board, state),
             Event::Bulletin(bulletin) => self.bulletin(board, bulletin),
             Event::Evidence(evidence) => self.evidence(board, &evidence),
+            Event::DoubleCounter(double) => self.double_counter(board, double),
             Event::OwnChain(question, own) => self.own_chain(board, question, &own),
             Event::Holds(holds) => {
                 self.holds.replace(board, &holds, self.now());
@@ -186,6 +188,25 @@ impl Core {
         }
         self.compare_own_page();
         news
+    }
+
+    /// A proof needs nobody's word: whoever signed two contents for one counter counts as away
+    /// from now on.
+    fn double_counter(&mut self, board: usize, double: DoubleCounter) -> bool {
+        let Ok(node) = double.node.parse::<NodeName>() else { return false };
+        let proof = Proof { first: double.first, second: double.second };
+        match self.book.proof(&node, proof) {
+            Ok(news) => {
+                if news {
+                    tracing::error!(%node, "contradicted itself: quarantined");
+                }
+                news
+            }
+            Err(error) => {
+                self.refuse_evidence(board, "double counter", &error);
+                false
+            }
+        }
     }
 
     /// Boards hand out our own receipts too: one that the journal lacks was signed before a

@@ -8,11 +8,12 @@ use muster_proto::documents::plan::Action;
 use muster_proto::documents::{Plan, PlanId};
 use muster_proto::rule::decision::{OwnChain, Serials, Test};
 use muster_proto::rule::{
-    Decision, Documents, Final, Observations, Permit, Reason, Stage, Step, Why, decide,
+    Decision, Documents, Final, Observations, Permit, RESTORED, Reason, Stage, Step, Why, decide,
 };
 
-use super::core::{Core, Doing, Shared};
+use super::core::{Board, Core, Doing, Shared};
 use crate::control::said;
+use crate::control::view::BoardState;
 use crate::decide::answer::{ByHand, answer};
 use crate::decide::own_chain::{Heard, verdict};
 use crate::decide::{turns, words};
@@ -66,13 +67,14 @@ impl Core {
         }
     }
 
-    /// The rule's answer, noted for people. Nothing at all is signed before a board has said what
-    /// it holds: after a restore from a backup even a promise would be a second receipt with
-    /// its counter.
+    /// The rule's answer, noted for people.
     pub(super) fn judge(&mut self, id: &PlanId, observed: &Observed) -> Decision {
         let decision = self.ask(id, observed);
         let text = match (&self.ahead, &decision) {
-            (Some(head), Decision::Stuck(_)) => stuck_ahead(head.counter),
+            (Some(head), Decision::Stuck(why)) if why.code == RESTORED => stuck_ahead(head.counter),
+            (_, Decision::Wait(Reason::OwnChainUnasked)) => {
+                self.unreachable().unwrap_or_else(|| words::decision(&decision))
+            }
             _ => words::decision(&decision),
         };
         self.note(id, text);
@@ -92,13 +94,7 @@ impl Core {
         };
         let documents = Documents { id, plan, roster, others: &self.plans };
         let me = self.observations(id, plan, observed, now);
-        let decision = decide(&documents, self.book.evidence(), &me, now);
-        match (&decision, me.own_chain) {
-            _ if begun || stops => decision,
-            (Decision::Do(_), OwnChain::Ahead) => Decision::Stuck(ahead()),
-            (Decision::Do(_), OwnChain::Unasked) => Decision::Wait(Reason::OwnChainUnasked),
-            _ => decision,
-        }
+        decide(&documents, self.book.evidence(), &me, now)
     }
 
     /// Another plan has something to do here that takes no time.
@@ -156,6 +152,23 @@ impl Core {
             fresh_until: self.state.trust.fresh_until(),
             height: self.seen.as_ref().and_then(|seen| seen.health.height),
         }
+    }
+
+    /// For people: no board is attached, and why each is not; none while one is.
+    fn unreachable(&self) -> Option<String> {
+        let why = |board: &Board| match &board.state {
+            BoardState::Attached => None,
+            BoardState::Untried => Some(format!("{} is not tried yet", board.address)),
+            BoardState::NotEnrolled { why } | BoardState::Lost { why } => {
+                Some(format!("{}: {why}", board.address))
+            }
+        };
+        let all: Option<Vec<_>> = self.boards.iter().map(why).collect();
+        let all = all?.join("; ");
+        Some(format!(
+            "no board can be reached, and one must tell first what it holds of this agent's own \
+             receipts ({all})"
+        ))
     }
 
     /// What the operator answered, by the journal.
@@ -230,10 +243,6 @@ impl Core {
     }
 }
 
-fn ahead() -> Why {
-    Why { code: "E560", text: "restored from a backup; enrol this agent anew".into() }
-}
-
 fn why(cause: &Cause) -> Why {
     Why { code: code::find(&cause.code).code, text: cause.text.clone() }
 }
@@ -243,7 +252,8 @@ type Release = Option<(Arc<muster_proto::documents::Release>, Arc<[u8]>)>;
 /// For people: what happened, and what to do.
 pub(super) fn stuck_ahead(counter: u64) -> String {
     format!(
-        "E560: a board holds receipt {counter} of this agent, which its journal does not know: it \
-         was restored from a backup. Nothing is begun; enrol this agent anew, in a new folder"
+        "{RESTORED}: a board holds receipt {counter} of this agent, which its journal does not \
+         know: it was restored from a backup. Nothing is begun; enrol this agent anew, in a new \
+         folder"
     )
 }

@@ -73,6 +73,40 @@ fn a_record_that_cannot_follow_writes_nothing() {
 }
 
 #[test]
+fn a_plan_that_was_never_opened_gets_no_record_and_no_receipt() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let journal = open(&dir).expect("opens");
+    let plan = plan(42);
+    let event = Event::Acknowledged { in_hand: None };
+    let refused = journal.record(&plan.id, &milestone(ACKNOWLEDGED), Some(event));
+    assert!(refused.expect_err("not opened").to_string().starts_with("E108: "));
+    let refused = journal.stored(&plan.id).expect_err("not opened");
+    assert!(refused.to_string().starts_with("E108: "), "{refused}");
+    assert_eq!(journal.folds(), BTreeMap::new());
+    assert_eq!(journal.head().expect("a head"), None);
+}
+
+#[test]
+fn a_receipt_that_cannot_be_signed_takes_its_record_with_it() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let plan = plan(42);
+    let fails: Seal = Arc::new(|_| Err("the key is gone".into()));
+    let journal = Journal::open(dir.path(), identity("node-1"), fails).expect("opens");
+    journal.open_plan(&plan).expect("opens");
+    let event = Event::Acknowledged { in_hand: None };
+    let refused = journal.record(&plan.id, &milestone(ACKNOWLEDGED), Some(event));
+    assert!(refused.expect_err("no signature").to_string().starts_with("E109: "));
+    assert_eq!(journal.fold(&plan.id), Fold::default());
+    drop(journal);
+
+    let journal = open(&dir).expect("opens again");
+    assert_eq!(journal.fold(&plan.id), Fold::default());
+    assert_eq!(journal.records(&plan.id).expect("records"), []);
+    acknowledge(&journal, &plan);
+    assert_eq!(journal.head().expect("a head").map(|head| head.counter), Some(1));
+}
+
+#[test]
 fn own_receipts_form_a_chain_that_others_can_verify() {
     let dir = tempfile::tempdir().expect("a folder");
     let journal = open(&dir).expect("opens");

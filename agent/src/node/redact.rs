@@ -2,11 +2,15 @@
 //!
 //! Applied to log tails and to every error text that may quote a file, a log or a command line.
 
+use serde_json::Value;
+
 /// Settings of the node whose values are secrets, or may carry one (an API key in a URL).
 const SECRET_SETTINGS: &[&str] = &[
     "producerprivkey",
     "masterkey",
+    "privatenetworkpsk",
     "gravitychainapis",
+    "rediscacheurl",
     "iotex_admin_token",
     "privatekey",
     "privkey",
@@ -20,6 +24,9 @@ const KEY_DIGITS: usize = 32;
 /// A value this short protects nothing, and hiding it everywhere would hide ordinary words.
 const SHORTEST_SECRET: usize = 4;
 
+/// A part of a URL this long may be an API key; names of paths are shorter.
+const API_KEY: usize = 16;
+
 const SHOWN: &str = "[redacted]";
 
 /// `text` without secrets. Digests written as `sha256:…` stay readable.
@@ -27,16 +34,56 @@ pub fn redact(text: &str) -> String {
     text.split_inclusive('\n').map(|line| hide_hex(&hide_settings(line))).collect()
 }
 
-/// The values of the secret settings of a config file: whatever quotes the file may quote them
-/// without their names.
+/// The values of the secret settings of a config file, and what may be one in its URLs: whatever
+/// quotes the file may quote them without their names. Longest first, as one may be in another.
 pub fn secrets_of(config: &str) -> Vec<String> {
-    let named = config.lines().filter_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        let name = name.trim().trim_matches(['"', '\'', '-', ' ']).to_ascii_lowercase();
-        SECRET_SETTINGS.contains(&name.as_str()).then_some(value)
-    });
-    let words = named.flat_map(|value| value.split([',', ' ', '"', '\'', '[', ']']));
-    words.filter(|word| word.len() >= SHORTEST_SECRET).map(str::to_owned).collect()
+    let mut found = Vec::new();
+    // Also of a file that is no YAML, and of settings that are commented out.
+    for line in config.lines() {
+        let Some((name, value)) = line.split_once(':') else { continue };
+        if is_secret(name.trim_matches(['"', '\'', '-', '#', ' ', '\t'])) {
+            found.extend(words(value));
+        }
+    }
+    if let Ok(tree) = serde_yaml::from_str::<Value>(config) {
+        collect(&tree, false, &mut found);
+    }
+    found.retain(|word| word.len() >= SHORTEST_SECRET);
+    found.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    found.dedup();
+    found
+}
+
+fn is_secret(name: &str) -> bool {
+    SECRET_SETTINGS.contains(&name.to_ascii_lowercase().as_str())
+}
+
+fn collect(value: &Value, secret: bool, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, it)| collect(it, secret || is_secret(name), found));
+        }
+        Value::Array(all) => all.iter().for_each(|it| collect(it, secret, found)),
+        Value::String(text) if secret => found.extend(words(text)),
+        Value::String(text) => found.extend(in_url(text)),
+        Value::Number(number) if secret => found.push(number.to_string()),
+        _ => {}
+    }
+}
+
+/// The values in a text that is nothing but secrets.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    let words = text.split([',', ' ', '"', '\'', '[', ']', '{', '}']);
+    words.flat_map(|word| in_url(word).chain([word.to_owned()]))
+}
+
+/// Name and password of a URL, and what is long enough for an API key in its path and query.
+fn in_url(text: &str) -> impl Iterator<Item = String> {
+    let (_, rest) = text.split_once("://").unwrap_or_default();
+    let (place, path) = rest.split_once(['/', '?']).unwrap_or((rest, ""));
+    let (user, _) = place.rsplit_once('@').unwrap_or_default();
+    let parts = path.split(['/', '?', '&', '=', '#']).filter(|part| part.len() >= API_KEY);
+    user.split(':').chain(parts).map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
 /// [`redact`], and `secrets` wherever they stand.
@@ -114,10 +161,26 @@ mod tests {
             "network:\n  masterKey: \"correct horse\"\nchain:\n  producerPrivKey: {KEY},ab\n"
         );
         let secrets = secrets_of(&config);
-        assert_eq!(secrets, ["correct", "horse", KEY]);
+        assert_eq!(secrets, [KEY, "correct", "horse"]);
         let quoted = "yaml: line 2: cannot unmarshal !!str `correct` into bool";
         let shown = redact_all(quoted, &secrets);
         assert_eq!(shown, "yaml: line 2: cannot unmarshal !!str `[redacted]` into bool");
+    }
+
+    #[test]
+    fn a_secret_is_found_in_a_list_below_its_name_in_a_comment_and_in_a_url() {
+        let config = "chain:\n  committee:\n    gravityChainAPIs:\n      \
+                      - https://mainnet.infura.io/v3/not-hex-at-all-17\n  \
+                      # masterKey: of-last-year\n\
+                      api: {tracer: {endpoint: \"https://ann:pass-word@traces.example/v1\"}}\n";
+        let secrets = secrets_of(config);
+        for secret in ["not-hex-at-all-17", "of-last-year", "pass-word"] {
+            assert!(secrets.iter().any(|found| found == secret), "{secret} in {secrets:?}");
+            assert_eq!(redact_all(&format!("bad `{secret}`"), &secrets), "bad `[redacted]`");
+        }
+        assert!(!secrets.iter().any(|found| found == "v1"), "{secrets:?}");
+        let torn = secrets_of("network:\n masterKey: abcdef\n  x: [\n");
+        assert_eq!(torn, ["abcdef"], "of a file that does not parse");
     }
 
     #[test]

@@ -26,12 +26,20 @@ impl Engine {
             match tokio::time::timeout(SILENCE, progress.next()).await {
                 Ok(None) => return Ok(()),
                 Ok(Some(Ok(_))) => {}
-                Ok(Some(Err(error))) => return Err(EngineError::of("pull", &socket, error)),
+                Ok(Some(Err(error))) => return Err(refused(&socket, error)),
                 Err(_) => {
                     let text = format!("no progress for {} s", SILENCE.as_secs());
                     return Err(EngineError::Pull { text });
                 }
             }
         }
+    }
+}
+
+/// What a registry does not have it may have later: the push is under way, or a mirror lags.
+fn refused(socket: &str, error: bollard::errors::Error) -> EngineError {
+    match EngineError::of("pull", socket, error) {
+        EngineError::NotFound { text, .. } => EngineError::Pull { text },
+        other => other,
     }
 }

@@ -62,7 +62,7 @@ impl BoardApi for BoardService {
         let wake = Arc::new(Notify::new());
         let (seat, cursor) = self.admit(peer, hello, wake.clone()).await?;
         let (out, stream) = mpsc::channel(QUEUE);
-        let pump = Pump::new(self.board.clone(), cursor, out.clone(), wake);
+        let pump = Pump::new(self.board.clone(), cursor, out.clone(), wake, self.limits.slow);
         let intake = Intake::new(self.board.clone(), seat.pass.node.clone(), self.limits);
         tokio::spawn(run(seat, pump, intake, inbound, out));
         Ok(Response::new(ReceiverStream::new(stream)))

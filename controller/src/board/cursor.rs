@@ -70,15 +70,17 @@ impl Cursor {
         }
     }
 
-    /// The next message for this reader; none when he has everything.
+    /// The next message for this reader; none when he has everything. Proofs of double counters
+    /// stand between receipts and beacons, as after a restart: who reads them believes what was
+    /// said before, and has heard of them before he holds a beacon to begin by.
     pub fn next(&mut self, shelf: &Shelf) -> Option<BoardMessage> {
         let message = self
             .bulletin(shelf)
             .map(Message::Bulletin)
-            .or_else(|| self.double(shelf))
             .or_else(|| self.own_chain(shelf))
             .or_else(|| self.holds(shelf))
             .or_else(|| self.receipts(shelf))
+            .or_else(|| self.double(shelf))
             .or_else(|| self.beacons(shelf))
             .or_else(|| self.attachments(shelf))
             .or_else(|| self.refusal(shelf))?;

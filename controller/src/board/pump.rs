@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use muster_proto::documents::{NodeName, PublicKey};
 use muster_proto::wire::muster::{BoardMessage, CaughtUp, board_message::Message};
 use tokio::sync::{Notify, mpsc, watch};
@@ -18,9 +18,6 @@ use super::refused::Turned;
 /// Messages between the pump and the connection; with one in hand this bounds what a reader who
 /// takes nothing costs.
 pub(crate) const QUEUE: usize = 2;
-
-/// A reader who takes nothing for so long is cut off.
-const SLOW: Duration = Duration::from_secs(30);
 
 /// Times at once and per second that beacons alone rouse an agent's stream: at once in a fleet of
 /// some dozens, coalesced in a larger one.
@@ -37,7 +34,8 @@ pub(crate) struct Pump {
     /// Something for this reader alone.
     wake: Arc<Notify>,
     beacons: Bucket,
-    pub(super) slow: Duration,
+    /// A reader who takes nothing for so long is cut off.
+    slow: Duration,
 }
 
 /// Whose stream it is, checked again before every message.
@@ -60,15 +58,16 @@ impl Pass {
 }
 
 impl Pump {
-    /// From where `cursor` stands on, into `out`.
+    /// From where `cursor` stands on, into `out`; `slow` is how long it waits for the reader.
     pub(crate) fn new(
         board: Board,
         cursor: Cursor,
         out: mpsc::Sender<Result<BoardMessage, Status>>,
         wake: Arc<Notify>,
+        slow: SignedDuration,
     ) -> Self {
         let beacons = Bucket::new(BEACONS.0, BEACONS.1, Timestamp::now());
-        Self { board, cursor, out, wake, beacons, slow: SLOW }
+        Self { board, cursor, out, wake, beacons, slow: slow.unsigned_abs() }
     }
 
     /// An agent's stream; ends with the reason why it was cut.
@@ -79,7 +78,10 @@ impl Pump {
             changed.mark_unchanged();
             beacons.mark_unchanged();
             if let Err(turned) = self.drain(|board| pass.check(board)).await {
-                self.farewell().await;
+                // Who takes nothing would not take this either.
+                if !matches!(turned, Turned::Slow(_)) {
+                    self.farewell().await;
+                }
                 return Some(turned);
             }
             let wait_ms = self.beacons.take(Timestamp::now()).err().unwrap_or(0);
@@ -146,7 +148,7 @@ impl Pump {
         match timeout(self.slow, self.out.send(Ok(message))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Turned::Protocol("the reader went away")),
-            Err(_) => Err(Turned::Slow(self.slow.as_secs())),
+            Err(_) => Err(Turned::Slow(self.slow)),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Why an agent is turned away. The words reach the operator's log.
 
+use std::time::Duration;
+
 use muster_proto::documents::{NodeName, PublicKey};
 use tonic::{Code, Status};
 
@@ -58,8 +60,8 @@ pub enum Turned {
         limit: usize,
     },
     /// The reader took nothing for too long.
-    #[error("N027: nothing was read from this stream for {0} s")]
-    Slow(u64),
+    #[error("N027: nothing was read from this stream for {0:?}")]
+    Slow(Duration),
     /// The controller stops.
     #[error("N028: this board is going down; try again, or another one")]
     GoingDown,

@@ -208,7 +208,19 @@ fn holds_replace_each_other_and_proofs_of_double_counters_reach_everybody() {
     shelf.apply(Change::Holds(vec![Hold::default(), Hold::default()]));
     shelf.apply(Change::Holds(vec![Hold::default()]));
     shelf.apply(Change::Double(DoubleCounter { node: "ann".into(), ..Default::default() }));
-    assert_eq!(drain(&mut bob, &shelf), ["double ann", "holds 1"]);
+    assert_eq!(drain(&mut bob, &shelf), ["holds 1", "double ann"]);
+}
+
+#[test]
+fn a_newcomer_hears_what_was_said_before_a_double_counter_then_of_it_then_the_beacons() {
+    let mut shelf = shelf();
+    shelf.apply(beacon("ann", "of ann"));
+    shelf.apply(Change::Double(DoubleCounter { node: "ann".into(), ..Default::default() }));
+    shelf.apply(receipt("ann", 1, "first"));
+    let heard = drain(&mut Cursor::new(Reader::Watcher, 0), &shelf);
+    let evidence = heard.iter().filter(|word| !word.starts_with("holds")).collect::<Vec<_>>();
+    let order = [r#"evidence ["first"] []"#, "double ann", r#"evidence [] ["of ann"]"#];
+    assert_eq!(evidence, order.iter().collect::<Vec<_>>());
 }
 
 #[test]

@@ -68,6 +68,8 @@ pub fn status(status: &tonic::Status) -> Failure {
         return told;
     }
     let code = match status.code() {
+        // The connection's own trouble; what a board says comes without a cause.
+        _ if std::error::Error::source(status).is_some() => "U042",
         tonic::Code::PermissionDenied | tonic::Code::Unauthenticated => "U043",
         tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => "U042",
         _ => "U044",
@@ -101,5 +103,8 @@ mod tests {
         assert_eq!(said.code, "C021");
         let lost = status(&tonic::Status::unavailable("broken pipe"));
         assert_eq!(lost.exit, crate::cli::exit::Exit::Unreachable);
+        let cut = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+        let cut = status(&tonic::Status::from_error(Box::new(cut)));
+        assert_eq!((cut.code.as_str(), cut.exit), ("U042", crate::cli::exit::Exit::Unreachable));
     }
 }

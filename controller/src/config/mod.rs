@@ -22,6 +22,11 @@ pub struct Config {
     pub listen: std::net::SocketAddr,
     /// Folder of the store.
     pub data: PathBuf,
+    /// File with the newest versions a second time; without it, beside `data` under its name with
+    /// `.mark`. Never inside `data`: who restores that folder from an old copy would restore the
+    /// mark with it, and nothing would tell.
+    #[serde(default)]
+    pub mark: Option<PathBuf>,
     /// PEM file with the key that agents and people pin.
     pub tls_key: PathBuf,
     /// The first root that this board believes; missing until the root ceremony was held.
@@ -109,6 +114,8 @@ pub struct Limits {
     pub receipts_at_once: u32,
     /// Attachments of one key per minute.
     pub attachments_per_minute: u32,
+    /// A reader who takes nothing for so long is cut off.
+    pub slow: jiff::SignedDuration,
 }
 
 impl Default for Limits {
@@ -119,6 +126,7 @@ impl Default for Limits {
             receipts_per_second: 5,
             receipts_at_once: 2_000,
             attachments_per_minute: 60,
+            slow: jiff::SignedDuration::from_secs(30),
         }
     }
 }
@@ -131,7 +139,12 @@ impl Config {
 
     /// Where the newest versions are written a second time.
     pub fn mark(&self) -> PathBuf {
-        self.data.join("board.mark")
+        let beside = || {
+            let mut name = self.data.components().as_path().as_os_str().to_owned();
+            name.push(".mark");
+            name.into()
+        };
+        self.mark.clone().unwrap_or_else(beside)
     }
 
     /// The person with that key.
@@ -144,6 +157,7 @@ impl Config {
         let root = |path: &mut PathBuf| *path = folder.join(&*path);
         root(&mut self.data);
         root(&mut self.tls_key);
+        self.mark.iter_mut().for_each(root);
         if let Some(pin) = &mut self.root {
             root(&mut pin.file);
         }

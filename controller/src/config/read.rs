@@ -14,7 +14,8 @@ use super::Config;
 /// What the `muster` field must say.
 const KIND: &str = "controller/v1";
 
-/// A timestamp signed more often than this would only cost disk; tests use one second.
+/// Shortest of all times: a timestamp signed more often would only cost disk, a reader given less
+/// could not be as fast; tests use one second and less.
 const SHORTEST_PACE: jiff::SignedDuration = jiff::SignedDuration::from_millis(100);
 
 /// Why a configuration was refused.
@@ -143,6 +144,14 @@ fn sense(path: &Path, config: &Config) -> Result<(), ConfigError> {
             return wrong(format!("the key of {} is listed twice", person.name), "one key each");
         }
     }
+    if config.mark.as_ref().is_some_and(|mark| mark.starts_with(&config.data)) {
+        let what = "the mark lies in the data folder, and would be restored together with it";
+        return wrong(what.into(), "put it beside the folder");
+    }
+    if config.limits.slow < SHORTEST_PACE {
+        let what = format!("a reader is cut off after {:#}", config.limits.slow);
+        return wrong(what, "give him at least 100 ms");
+    }
     let Some(publisher) = &config.publisher else { return Ok(()) };
     if publisher.every < SHORTEST_PACE || publisher.every > TIMESTAMP_LIFE / 2 {
         let what =
@@ -201,6 +210,17 @@ mod tests {
         let person = |name| format!("  - {{name: {name}, key: \"{key}\", rights: [watch]}}\n");
         let text = format!("{GOOD}people:\n{}{}", person("alice"), person("bob"));
         assert!(refused(&text).starts_with("C003"), "{}", refused(&text));
+    }
+
+    #[test]
+    fn the_mark_lies_beside_the_data_folder_and_never_in_it() {
+        let folder = Path::new("/srv/board");
+        let mark = |text: &str| parse(Path::new("c.yaml"), text).unwrap().rooted(folder).mark();
+        assert_eq!(mark(GOOD), Path::new("/srv/board/data.mark"));
+        assert_eq!(mark(&GOOD.replace("data: data", "data: data/")), mark(GOOD));
+        assert_eq!(mark(&format!("{GOOD}mark: /other/disk\n")), Path::new("/other/disk"));
+        let inside = refused(&format!("{GOOD}mark: data/board.mark\n"));
+        assert!(inside.starts_with("C003") && inside.contains("beside"), "{inside}");
     }
 
     #[test]

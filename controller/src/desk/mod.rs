@@ -94,7 +94,8 @@ impl DeskApi for DeskService {
         let (out, stream) = mpsc::channel(PUMP_QUEUE);
         let cursor = Cursor::new(Reader::Watcher, asked.root_version);
         let wake = Arc::new(Notify::new());
-        let pump = Pump::new(self.board.clone(), cursor, out.clone(), wake);
+        let slow = self.config.limits.slow;
+        let pump = Pump::new(self.board.clone(), cursor, out.clone(), wake, slow);
         let once = asked.once;
         tokio::spawn(async move {
             if let Some(turned) = pump.watcher(once).await {

@@ -16,6 +16,9 @@ use crate::documents::{Class, PlanId};
 /// The rule's signature, so that tests can run the decision with a broken one.
 pub type Rule = fn(&Documents<'_>, &Evidence, &Observations, Timestamp) -> Result<Permit, Reason>;
 
+/// Code of a node that is stuck because its journal is older than what a board holds of it.
+pub const RESTORED: &str = "E560";
+
 /// What `me` does next about the plan.
 pub fn decide(
     documents: &Documents<'_>,
@@ -44,7 +47,21 @@ pub fn decide_with(
         _ if me.interrupted => interrupted(rule, documents, evidence, me, now),
         stage if stage >= Stage::Begun => at_work(&documents.plan.action, me),
         _ if me.undoing || me.failed.is_some() => back(me),
-        _ => before_work(rule, documents, evidence, me, now),
+        _ => told(documents, me, before_work(rule, documents, evidence, me, now)),
+    }
+}
+
+/// Nothing at all is signed before a board has said what it holds of this agent's own chain: after
+/// a restore from a backup even a promise would be a second receipt with its counter. A stop that
+/// was delivered waits for no board.
+fn told(documents: &Documents<'_>, me: &Observations, next: Decision) -> Decision {
+    match next {
+        Decision::Do(_)
+            if me.own_chain == OwnChain::Unasked && documents.plan.schedule.is_none() =>
+        {
+            Decision::Wait(Reason::OwnChainUnasked)
+        }
+        next => next,
     }
 }
 
@@ -85,15 +102,16 @@ fn interrupted(
         }
     }
     let ends = ending.and_then(|(_, plan)| plan.ended_emergencies());
-    match ends.map(|ends| ends.interrupted) {
-        Some(Interrupted::GoOn) if !me.undoing => at_work(&documents.plan.action, me),
+    let go_on = ends.is_some_and(|ends| ends.interrupted == Interrupted::GoOn);
+    match &documents.plan.action {
         _ if me.undoing => back(me),
-        _ => cannot_go_on(&documents.plan.action, &stopped_in_the_middle()),
+        // Only an upgrade has another node to go back to.
+        Action::Upgrade(_) if !go_on => Decision::Undo(Why {
+            code: "E335",
+            text: "an emergency stopped it in the middle of this step".into(),
+        }),
+        action => at_work(action, me),
     }
-}
-
-fn stopped_in_the_middle() -> Why {
-    Why { code: "E335", text: "an emergency stopped it in the middle of this step".into() }
 }
 
 fn tested(action: &Action, test: &Test) -> Decision {
@@ -134,6 +152,11 @@ fn before_work(
         return Decision::Wait(reason);
     }
     let forward = documents.plan.schedule.is_some();
+    if me.own_chain == OwnChain::Ahead && !forward {
+        let text = "a board holds more of this agent's receipts than its journal: it was restored \
+                    from a backup; enrol this agent anew";
+        return Decision::Stuck(Why { code: RESTORED, text: text.into() });
+    }
     if let Some(newer) = promise::promised_newer(documents, Promises(row.facts))
         && !forward
     {
@@ -147,14 +170,6 @@ fn before_work(
     }
     if super::gates::place(&sight, &me.me).is_none() {
         return Decision::Wait(Reason::NoPart);
-    }
-    if me.own_chain == OwnChain::Ahead && !forward {
-        return Decision::Stuck(Why {
-            code: "E391",
-            text: "a board holds more of this agent's receipts than its journal: restored from a \
-                   backup; enrol anew with `muster-agent init`"
-                .into(),
-        });
     }
     match &me.policy {
         Answer::Refuse { reason } => Decision::Do(Step::Decline(reason.clone())),

@@ -34,7 +34,7 @@ pub mod sight;
 pub mod simulate;
 pub mod turn;
 
-pub use decide::{decide, decide_with};
+pub use decide::{RESTORED, decide, decide_with};
 pub use decision::{Decision, Final, Observations, Permit, Stage, Step};
 pub use facts::{Documents, Evidence, NodeFacts, PlanFacts};
 pub use outside::from_outside;

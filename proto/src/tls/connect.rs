@@ -4,6 +4,7 @@ use std::future::{Ready, ready};
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use rustls::CertificateError;
@@ -17,7 +18,7 @@ use tonic::codegen::http::Uri;
 use tonic::transport::{Channel, Endpoint};
 
 use super::config::{ALPN, client_config};
-use super::identity::{Identity, IdentityError};
+use super::identity::{BadCertificate, Identity, IdentityError};
 use super::verify::WrongPin;
 use crate::documents::Digest;
 use crate::wire::limits;
@@ -35,10 +36,12 @@ pub enum ConnectError {
         source: io::Error,
     },
     /// Nothing came back in time.
-    #[error("N011: {addr} did not answer within {} s", limits::HANDSHAKE.as_secs())]
+    #[error("N011: {addr} did not answer within {patience:?}")]
     Timeout {
         /// `host:port` as given.
         addr: String,
+        /// For how long it was waited.
+        patience: Duration,
     },
     /// Somebody else answers at that address.
     #[error(
@@ -79,23 +82,37 @@ pub async fn connect(
     identity: &Identity,
     pin: &Digest,
 ) -> Result<Channel, ConnectError> {
+    connect_within(addr, identity, pin, limits::HANDSHAKE).await
+}
+
+/// As [`connect`], waiting no longer than `patience` for each of TCP, TLS and HTTP/2.
+///
+/// # Errors
+/// [`ConnectError`].
+pub async fn connect_within(
+    addr: &str,
+    identity: &Identity,
+    pin: &Digest,
+    patience: Duration,
+) -> Result<Channel, ConnectError> {
     let config = client_config(identity, vec![pin.clone()])?;
-    let late = |_| ConnectError::Timeout { addr: addr.to_owned() };
-    let tcp = timeout(limits::HANDSHAKE, TcpStream::connect(addr)).await.map_err(late)?;
+    let late = |_| ConnectError::Timeout { addr: addr.to_owned(), patience };
+    let tcp = timeout(patience, TcpStream::connect(addr)).await.map_err(late)?;
     let unreachable = |source| ConnectError::Unreachable { addr: addr.to_owned(), source };
     let tcp = tcp.map_err(unreachable)?;
     tcp.set_nodelay(true).map_err(unreachable)?;
     // Never sent (no SNI) and never compared (the key is pinned).
     let name = ServerName::try_from("board").expect("a fixed and valid name");
     let handshake = TlsConnector::from(Arc::new(config)).connect(name, tcp);
-    let tls = timeout(limits::HANDSHAKE, handshake).await.map_err(late)?;
+    let tls = timeout(patience, handshake).await.map_err(late)?;
     let tls = tls.map_err(|error| handshake_error(addr, pin, error))?;
     if tls.get_ref().1.alpn_protocol() != Some(ALPN) {
         let source = io::Error::other("the other side did not agree on h2");
         return Err(ConnectError::Handshake { addr: addr.to_owned(), source });
     }
-    let channel = endpoint().connect_with_connector(Once(Some(tls))).await;
-    channel.map_err(|error| {
+    let endpoint = endpoint();
+    let opening = endpoint.connect_with_connector(Once(Some(tls)));
+    timeout(patience, opening).await.map_err(late)?.map_err(|error| {
         let source = io::Error::other(error);
         ConnectError::Handshake { addr: addr.to_owned(), source }
     })
@@ -116,12 +133,17 @@ fn endpoint() -> Endpoint {
 fn handshake_error(addr: &str, pin: &Digest, source: io::Error) -> ConnectError {
     let addr = addr.to_owned();
     let tls = source.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    if let Some(rustls::Error::InvalidCertificate(CertificateError::Other(other))) = tls
-        && let Some(WrongPin { found }) = other.0.downcast_ref::<WrongPin>()
-    {
+    let Some(rustls::Error::InvalidCertificate(CertificateError::Other(ours))) = tls else {
+        return ConnectError::Handshake { addr, source };
+    };
+    if let Some(WrongPin { found }) = ours.0.downcast_ref::<WrongPin>() {
         return ConnectError::WrongPin { addr, expected: pin.clone(), found: found.clone() };
     }
-    ConnectError::Handshake { addr, source }
+    match ours.0.downcast_ref::<BadCertificate>() {
+        // TLS would show its name and not its words, which begin with the code.
+        Some(bad) => ConnectError::Handshake { addr, source: io::Error::other(*bad) },
+        None => ConnectError::Handshake { addr, source },
+    }
 }
 
 /// Hands out the one connection that was made; a second time there is none.

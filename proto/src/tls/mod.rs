@@ -13,7 +13,7 @@ mod verify;
 
 pub use accept::{Doors, Peer, PeerStream, accept};
 pub use config::{client_config, server_config};
-pub use connect::{ConnectError, connect};
+pub use connect::{ConnectError, connect, connect_within};
 pub use identity::{BadCertificate, Identity, IdentityError, peer_key};
 
 pub use crate::trust::keys::spki_pin;

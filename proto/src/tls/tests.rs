@@ -166,6 +166,45 @@ async fn a_board_that_shows_the_pinned_certificate_without_its_key_is_refused() 
 }
 
 #[tokio::test]
+async fn a_board_whose_certificate_holds_another_kind_of_key_is_refused_by_code() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap().to_string();
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let params = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
+    let chain = vec![params.self_signed(&pair).unwrap().der().clone()];
+    // It signs with the key that is pinned, so that nothing but the certificate is wrong.
+    let shown = CertifiedKey::new(chain, stolen(1, 1).key.clone());
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Thief(Arc::new(shown))));
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let board = tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        TlsAcceptor::from(Arc::new(config)).accept(tcp).await.map(|_| ())
+    });
+    let refused = connect(&addr, &identity(2), &identity(1).pin()).await.unwrap_err();
+    let cause = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(matches!(refused, ConnectError::Handshake { .. }), "{refused:?}");
+    assert!(cause.starts_with("N001: "), "{cause}");
+    // No certificate was shown and no byte was sent to whoever that is.
+    assert!(board.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_board_that_takes_the_connection_and_stays_silent_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap().to_string();
+    let silent = tokio::spawn(async move { listener.accept().await });
+    let patience = Duration::from_millis(50);
+    let late = connect_within(&addr, &identity(2), &identity(1).pin(), patience).await;
+    let said = late.unwrap_err().to_string();
+    assert_eq!(said, format!("N011: {addr} did not answer within 50ms"));
+    silent.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_caller_without_a_certificate_is_refused() {
     let addr = board(Doors::default()).await;
     let refused = raw(addr, h2(builder(&[&TLS13]).with_no_client_auth())).await;

@@ -6,9 +6,11 @@ pub mod board;
 pub mod delegate;
 pub mod observer;
 pub mod officers;
+pub mod planted;
 pub mod process;
 pub mod script;
 pub mod sweep;
+pub mod watcher;
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -31,6 +33,7 @@ use self::observer::Observer;
 use self::officers::Officers;
 use self::process::binary;
 use self::sweep::Sweep;
+use self::watcher::Watcher;
 use crate::image;
 use crate::node::behaviour::Behaviour;
 use crate::node::host::{Container, Home, Network, Place, Spec};
@@ -40,8 +43,6 @@ use crate::referee::{Referee, Setup};
 pub const NETWORK: &str = "testnet";
 /// The version that every fleet begins with.
 pub const OLD: &str = "v2.4.3";
-/// A secret in the environment of every node; nothing that Muster writes may hold it.
-pub const PLANTED: &str = "planted-9d1f6c2e7ab4";
 /// Nothing in a fleet takes longer than this when it works.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -92,7 +93,7 @@ pub struct Fleet {
     pub behaviour: Behaviour,
     // Fields are dropped in this order: agents before their containers, these before their files.
     _sweep: Sweep,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Tells fleets of one process apart.
@@ -140,7 +141,7 @@ impl Fleet {
             delegates,
             behaviour,
             _sweep: sweep,
-            _folder: folder,
+            folder,
         })
     }
 
@@ -319,6 +320,20 @@ impl Fleet {
         bail!("the agent of {name} never said it; the last word was {last}")
     }
 
+    /// Somebody with the real `muster` who may watch. The board starts again to learn of him.
+    ///
+    /// # Errors
+    /// When `muster init` refuses, or the board does not come back.
+    pub async fn watcher(&mut self, name: &str) -> Result<Watcher> {
+        let home = self.folder.path().join(name);
+        let watcher = Watcher::new(name, &home, &self.officers, NETWORK, &self.boards[0]).await?;
+        self.boards[0].kill().await?;
+        self.boards[0].start().await?;
+        let address = self.boards[0].address.clone();
+        self.officers.attach(&address).await?;
+        Ok(watcher)
+    }
+
     /// From now on: who leaves the chain and comes back, by the referee.
     ///
     /// # Errors
@@ -420,6 +435,8 @@ async fn host(
     let name = format!("robot-{}", index + 1);
     let host = folder.join(&name);
     let home = Home::lay_out(host.join("iotex-var"), spec, Place::Container)?;
+    let config = std::fs::read_to_string(home.config())?;
+    std::fs::write(home.config(), planted::plant(&config))?;
     let container = format!("{run}-{name}");
     let address = spec.external_host;
     Container {
@@ -428,7 +445,7 @@ async fn host(
         home: &home,
         network: (network, address),
         run,
-        env: vec![format!("NODE_TOKEN={PLANTED}")],
+        env: vec![planted::environment()],
     }
     .run(docker)
     .await?;

@@ -127,15 +127,24 @@ pub struct Said {
     pub err: String,
 }
 
-/// Runs a program to its end, with `input` on its standard input.
+/// Runs a program to its end, with nothing on its standard input.
 ///
 /// # Errors
 /// When it cannot be started or does not end within a minute.
 pub async fn run<S: AsRef<OsStr>>(program: &Path, args: &[S], dir: &Path) -> Result<Said> {
     let mut command = Command::new(program);
-    command.args(args).current_dir(dir).stdin(Stdio::null()).kill_on_drop(true);
+    command.args(args).current_dir(dir);
+    end(command).await
+}
+
+/// As [`run`], with everything about the program in `command`.
+///
+/// # Errors
+/// As [`run`].
+pub async fn end(mut command: Command) -> Result<Said> {
+    command.stdin(Stdio::null()).kill_on_drop(true);
     let ended = tokio::time::timeout(Duration::from_secs(60), command.output()).await;
-    let output = ended.with_context(|| format!("{} does not end", program.display()))??;
+    let output = ended.with_context(|| format!("{:?} does not end", command.as_std()))??;
     Ok(Said {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

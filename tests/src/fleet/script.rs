@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use jiff::{SignedDuration, Timestamp};
 use muster_proto::documents::{NodeName, Plan, PlanId};
-use muster_proto::evidence::{Beacon, Book, Event, Receipt};
+use muster_proto::evidence::{Beacon, Book, BookError, Event, Proof, Receipt};
 use muster_proto::rule::{Documents, Final, PlanProgress, progress};
 use muster_proto::trust::{Offer, Trust};
 use muster_proto::wire::muster::board_message::Message;
@@ -46,12 +46,16 @@ impl Seen {
             }
             Some(Message::Evidence(evidence)) => {
                 for receipt in evidence.receipts {
-                    self.book.receipt(&receipt).context("a receipt that a board hands out")?;
+                    believed(self.book.receipt(&receipt).map(drop), "a receipt from a board")?;
                 }
                 for beacon in evidence.beacons {
-                    let now = Timestamp::now();
-                    self.book.beacon(&beacon, now).context("a beacon from a board")?;
+                    let taken = self.book.beacon(&beacon, Timestamp::now());
+                    believed(taken.map(drop), "a beacon from a board")?;
                 }
+            }
+            Some(Message::DoubleCounter(double)) => {
+                let proof = Proof { first: double.first, second: double.second };
+                self.book.proof(&double.node.parse()?, proof).context("a proof from a board")?;
             }
             Some(Message::Refusal(told)) => {
                 let code = told.refusal.unwrap_or_default().code;
@@ -143,6 +147,14 @@ impl Seen {
         let mut began: Vec<_> = began.map(|receipt| (receipt.at, receipt.node.clone())).collect();
         began.sort();
         began
+    }
+}
+
+/// A board hands out what it took before somebody contradicted himself.
+fn believed(taken: Result<(), BookError>, what: &'static str) -> Result<()> {
+    match taken {
+        Ok(()) | Err(BookError::Quarantined(_)) => Ok(()),
+        Err(error) => Err(error).context(what),
     }
 }
 

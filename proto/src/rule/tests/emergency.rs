@@ -206,3 +206,11 @@ fn when_the_document_that_ended_it_is_forgotten_an_interrupted_upgrade_goes_back
     let me = Observations { ended: 7, ..me };
     assert!(matches!(field.decide(&me), Decision::Undo(why) if why.code == "E335"));
 }
+
+#[test]
+fn an_interrupted_restart_has_nothing_to_go_back_to_and_goes_on() {
+    let (mut field, me) = stopped_in_the_middle();
+    field.plan.action = Action::Restart;
+    let me = Observations { ended: 7, stage: Stage::Stopped, ..me };
+    assert_eq!(field.decide(&me), Decision::Do(Step::Start));
+}

@@ -70,7 +70,20 @@ fn nobody_begins_before_a_board_told_what_it_holds_of_the_own_chain() {
     let me = Observations { own_chain: OwnChain::Unasked, ..prepared(0) };
     assert_eq!(field.may_by(&me), Err(Reason::OwnChainUnasked));
     let me = Observations { own_chain: OwnChain::Ahead, ..prepared(0) };
-    assert!(matches!(field.decide(&me), Decision::Stuck(why) if why.code == "E391"));
+    assert!(matches!(field.decide(&me), Decision::Stuck(why) if why.code == "E560"));
+}
+
+#[test]
+fn not_even_a_promise_is_signed_before_a_board_told_what_it_holds_of_the_own_chain() {
+    let mut field = Field::well(3);
+    field.said(0).acknowledged = None;
+    let me = |own_chain| Observations { own_chain, ..verified(0) };
+    let promise = field.decide(&me(OwnChain::Agrees));
+    assert!(matches!(promise, Decision::Do(Step::Acknowledge { .. })), "{promise:?}");
+    let unasked = field.decide(&me(OwnChain::Unasked));
+    assert_eq!(unasked, Decision::Wait(Reason::OwnChainUnasked));
+    let ahead = field.decide(&me(OwnChain::Ahead));
+    assert!(matches!(&ahead, Decision::Stuck(why) if why.code == "E560"), "{ahead:?}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub enum Lie {
     Only(BTreeSet<NodeName>),
     /// Withholds every plan of that serial.
     Withhold(u64),
-    /// Changes one digit in everything of that kind.
+    /// Changes one number in everything of that kind, and leaves the signatures as they are.
     Tamper(Kind),
     /// Tells the oldest metadata that it ever told anybody, instead of the newest.
     OldMetadata,

@@ -1,0 +1,9 @@
+//! The real `muster` in the hands of officers who sit in different places.
+
+mod alone;
+mod ceremony;
+mod forged;
+mod kit;
+mod refused;
+mod strange;
+mod terminal;

@@ -1,6 +1,0 @@
-mod agent;
-mod attach;
-mod desk;
-mod program;
-mod restart;
-mod world;

@@ -1,0 +1,14 @@
+//! Whole fleets: real containers, agents in processes of their own, a controller, officers.
+
+mod absence;
+mod controller;
+mod emergency;
+mod double;
+mod liar;
+mod lies;
+mod policy;
+mod registry;
+mod secrets;
+mod stop_start;
+mod two_plans;
+mod upgrade;

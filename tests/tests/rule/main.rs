@@ -1,0 +1,6 @@
+//! The rule that makes the order safe: hostile worlds, every small world, simulation.
+
+mod drafted;
+mod properties;
+mod simulate;
+mod walk;
