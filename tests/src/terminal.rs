@@ -58,11 +58,30 @@ async fn talk(mut child: Child, dialogue: &[(&str, &str)]) -> Result<Said> {
             }
         }
         heard = shown.len();
+        if ["Passphrase", "The same again"].iter().any(|secret| prompt.contains(secret)) {
+            until_hidden(child.id().context("it runs")?).await?;
+        }
         hands.write_all(format!("{answer}\n").as_bytes()).await?;
     }
     screen.read_to_end(&mut shown).await?;
     let ended = child.wait().await?;
     Ok(Said { code: ended.code().unwrap_or(-1), out: text(&shown), err: String::new() })
+}
+
+/// A person types later than a program asks: waits until the terminal of what `script` runs shows
+/// nothing of what is typed.
+async fn until_hidden(script: u32) -> Result<()> {
+    let children = std::fs::read_to_string(format!("/proc/{script}/task/{script}/children"))?;
+    let inside = children.split_whitespace().next().context("nothing runs on the terminal")?;
+    let terminal = std::fs::read_link(format!("/proc/{inside}/fd/0"))?;
+    let mut pace = tokio::time::interval(Duration::from_millis(10));
+    loop {
+        pace.tick().await;
+        let set = Command::new("stty").arg("-F").arg(&terminal).arg("-a").output().await?;
+        if text(&set.stdout).split_whitespace().any(|word| word == "-echo") {
+            return Ok(());
+        }
+    }
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -75,10 +75,19 @@ impl Core {
             (_, Decision::Wait(Reason::OwnChainUnasked)) => {
                 self.unreachable().unwrap_or_else(|| words::decision(&decision))
             }
+            // A stop waits for no beat.
+            (_, Decision::Do(Step::Begin(_))) if self.is_emergency(id) => {
+                words::step(&Step::Stop).into()
+            }
             _ => words::decision(&decision),
         };
         self.note(id, text);
         decision
+    }
+
+    /// It takes effect by its schedule, whoever can be reached.
+    fn is_emergency(&self, id: &PlanId) -> bool {
+        self.plans.get(id).is_some_and(|plan| plan.schedule.is_some())
     }
 
     fn ask(&self, id: &PlanId, observed: &Observed) -> Decision {
@@ -87,7 +96,7 @@ impl Core {
         // Nothing is begun by a roster that may not speak; what is begun is finished all the same.
         let begun = turns::begun(observed.stage) || observed.undoing;
         // Nor does a stop that was delivered wait for anybody.
-        let stops = self.plans.get(id).is_some_and(|plan| plan.schedule.is_some());
+        let stops = self.is_emergency(id);
         let roster = trust.roster().or_else(|| trust.last_roster().filter(|_| begun || stops));
         let (Some(plan), Some(roster)) = (self.plans.get(id), roster) else {
             return Decision::Wait(self.not_now("no roster counts here now"));

@@ -89,7 +89,7 @@ pub(super) fn start(paths: &Paths) -> Result<Ready, StartError> {
     let socket_path = config.docker.trim_start_matches("unix://");
     let engine = Arc::new(Engine::new(socket_path, config.intervals.engine.get()));
     let settings = Settings::new(config.container.clone());
-    let runner = Runner::new(engine, journal.clone(), settings, Arc::new(|_| true));
+    let runner = Runner::new(engine, journal.clone(), settings);
     let (outgoing, said) = watch::channel(Outgoing::default());
     let boards = config.controllers.clone();
     say_hello(&config, &me, &boards);

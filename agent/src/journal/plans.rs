@@ -88,9 +88,8 @@ impl Journal {
     /// What is in hand beside `id`, as the rule asks for it: an emergency gives way to a stop only,
     /// every other plan to what was begun before that stop.
     pub fn in_hand_beside(&self, id: &PlanId) -> Option<PlanId> {
-        let same_kind = |other: &PlanId| {
-            (other.class == Class::Emergency) == (id.class == Class::Emergency)
-        };
+        let same_kind =
+            |other: &PlanId| (other.class == Class::Emergency) == (id.class == Class::Emergency);
         let all = self.all_in_hand().into_iter().filter(|other| other != id);
         all.max_by_key(same_kind)
     }

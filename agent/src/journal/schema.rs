@@ -48,22 +48,42 @@ CREATE TABLE policy (
 CREATE TABLE version (image TEXT PRIMARY KEY, version TEXT NOT NULL) STRICT;
 ";
 
-/// Opens `path` for writing and makes the tables if the file is new.
+/// Opens `path` for writing; a new file appears there whole, so that nobody who looks meanwhile
+/// sees half a journal.
 pub(super) fn open(path: &Path) -> Result<Connection, JournalError> {
-    let existed = path.try_exists().map_err(|source| files(path, source))?;
+    if !path.try_exists().map_err(|source| files(path, source))? {
+        create(path)?;
+    }
     let mut db = Connection::open(path)?;
     believe(path, configure(&db))?;
-    if existed && !is_empty(path, &db)? {
-        check(path, &db)?;
-        return Ok(db);
+    match is_empty(path, &db)? {
+        true => fill(&mut db)?,
+        false => check(path, &db)?,
     }
+    Ok(db)
+}
+
+fn create(path: &Path) -> Result<(), JournalError> {
+    let new = path.with_extension("new");
+    match std::fs::remove_file(&new) {
+        // A crash left it there.
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(source) => return Err(files(&new, source)),
+    }
+    let mut db = Connection::open(&new)?;
+    fill(&mut db)?;
+    db.close().map_err(|(_, error)| error)?;
+    std::fs::rename(&new, path).map_err(|source| files(path, source))?;
+    sync_folder(path)
+}
+
+fn fill(db: &mut Connection) -> Result<(), JournalError> {
     let all = db.transaction()?;
     all.execute_batch(TABLES)?;
     all.pragma_update(None, "application_id", APPLICATION)?;
     all.pragma_update(None, "user_version", FORM)?;
-    all.commit()?;
-    sync_folder(path)?;
-    Ok(db)
+    Ok(all.commit()?)
 }
 
 /// Opens an existing journal for reading and for the operator's answers only.
@@ -83,7 +103,7 @@ fn configure(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "foreign_keys", true)
 }
 
-/// A crash between making the file and its tables leaves a file without any.
+/// A file that somebody made (touched) beforehand has no tables.
 fn is_empty(path: &Path, db: &Connection) -> Result<bool, JournalError> {
     let count = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
     Ok(believe(path, count)? == 0)

@@ -108,26 +108,3 @@ pub struct Progress {
     /// Since when.
     pub since: Timestamp,
 }
-
-/// A point around an effect: the seam for fault injection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepPoint {
-    /// Such as `swap` or `undo swap`.
-    pub effect: String,
-    /// Where.
-    pub at: At,
-}
-
-/// Where in an effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum At {
-    /// The intent is on the disk, the effect is not applied.
-    Intended,
-    /// The effect is applied, its fact is not on the disk.
-    Applied,
-    /// The fact is on the disk.
-    Settled,
-}
-
-/// Called at every [`StepPoint`]; `false` ends the step there as a crash would.
-pub type StepHook = Arc<dyn Fn(&StepPoint) -> bool + Send + Sync>;

@@ -1,6 +1,5 @@
 //! One small effect: already done? do it, did it work? and how it is taken back.
 
-use super::context::{At, StepPoint};
 use super::error::StepError;
 use super::work::Work;
 use crate::journal::{Effect, Fact, Record};
@@ -43,16 +42,13 @@ impl Work<'_> {
             return Ok(fact);
         }
         self.record(Record::Intent(effect.clone()))?;
-        self.pass(effect.to_string(), At::Intended).await;
         let applied = act.apply(self).await;
-        self.pass(effect.to_string(), At::Applied).await;
         // An answer that never came may have been a yes: only looking tells.
         let fact = match (act.verify(self).await, applied) {
             (Ok(fact), _) => fact,
             (Err(_), Err(error)) | (Err(error), Ok(())) => return Err(error),
         };
         self.record(Record::Fact(fact.clone()))?;
-        self.pass(effect.to_string(), At::Settled).await;
         tracing::info!(plan = %self.id, effect = %effect, "effect in force");
         Ok(fact)
     }
@@ -64,23 +60,11 @@ impl Work<'_> {
         if !fold.touched(&effect) && !fold.undo_open.contains(&effect) {
             return Ok(());
         }
-        let what = format!("undo {effect}");
-        self.runner.show(&self.id, what.clone());
+        self.runner.show(&self.id, format!("undo {effect}"));
         self.record(Record::UndoIntent(effect.clone()))?;
-        self.pass(what.clone(), At::Intended).await;
         act.undo(self).await?;
-        self.pass(what.clone(), At::Applied).await;
         self.record(Record::Undone(effect.clone()))?;
-        self.pass(what, At::Settled).await;
         tracing::info!(plan = %self.id, effect = %effect, "effect taken back");
         Ok(())
-    }
-
-    /// The seam for fault injection. A hook that says no ends the step as a crash would: nothing
-    /// more happens, and whoever waits for it drops it.
-    async fn pass(&self, effect: String, at: At) {
-        if !(self.runner.hook)(&StepPoint { effect, at }) {
-            std::future::pending::<()>().await;
-        }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! How the daemon uses it:
 //! ```text
-//! Runner::new(engine: Arc<Engine>, journal: Journal, settings: Settings, hook: StepHook)
+//! Runner::new(engine: Arc<Engine>, journal: Journal, settings: Settings)
 //! runner.look(metrics: bool) -> Seen                 // the node now, by id of the plan in hand; `seen.health()` for the beacon
 //! runner.keep()                                      // every tick, also while nothing is open: settles what a crash left open,
 //!                                                    // does what the restart policy would, lets old containers go
@@ -40,6 +40,6 @@ mod swap;
 mod undo;
 mod work;
 
-pub use context::{Again, At, Observed, PlanContext, Progress, Ran, Settings, StepHook, StepPoint};
+pub use context::{Again, Observed, PlanContext, Progress, Ran, Settings};
 pub use error::StepError;
 pub use runner::Runner;

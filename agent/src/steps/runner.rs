@@ -10,7 +10,7 @@ use muster_proto::rule::{Stage, Step};
 use tokio::sync::watch;
 
 use super::code;
-use super::context::{PlanContext, Progress, Ran, Settings, StepHook};
+use super::context::{PlanContext, Progress, Ran, Settings};
 use super::error::StepError;
 use super::examine::Examination;
 use super::work::Work;
@@ -24,7 +24,6 @@ pub struct Runner {
     pub(super) journal: Journal,
     pub(super) probe: Probe,
     pub(super) settings: Settings,
-    pub(super) hook: StepHook,
     pub(super) examination: Mutex<Option<Examination>>,
     progress: watch::Sender<Option<Progress>>,
     /// Since when a plan is being prepared, without success so far.
@@ -39,15 +38,14 @@ impl std::fmt::Debug for Runner {
 }
 
 impl Runner {
-    /// A runner for the node of `settings`. Production passes a hook that always says yes.
-    pub fn new(engine: Arc<Engine>, journal: Journal, settings: Settings, hook: StepHook) -> Self {
+    /// A runner for the node of `settings`.
+    pub fn new(engine: Arc<Engine>, journal: Journal, settings: Settings) -> Self {
         let probe = Probe::new(engine.clone(), settings.probe_port, settings.grpc_port);
         Self {
             engine,
             journal,
             probe,
             settings,
-            hook,
             examination: Mutex::default(),
             progress: watch::Sender::new(None),
             preparing: Mutex::default(),

@@ -40,7 +40,8 @@ impl Work<'_> {
         self.turn(why)?;
         if self.is_upgrade() {
             self.take_back(&Start).await?;
-            if let Some(swap) = self.genesis_swap()? {
+            // Where the node has no place for the file, nothing was ever swapped.
+            if let Ok(Some(swap)) = self.genesis_swap() {
                 self.take_back(&Swap(swap)).await?;
             }
         } else if matches!(self.plan.action, Action::Start) {

@@ -9,7 +9,8 @@ use super::failure::Failure;
 use super::freeze::Kind;
 use super::shell::Shell;
 use super::{
-    explain, fleet, freeze, history, hold, init, key, log, plan, publish, roster, sign, watch, why,
+    emergency, explain, fleet, freeze, history, hold, init, key, log, plan, publish, roster, sign,
+    watch, why,
 };
 
 /// Moves fleets of independently owned nodes in order, by signature.
@@ -85,6 +86,9 @@ pub enum Command {
     Hold(hold::Hold),
     /// End a hold before its time
     ReleaseHold(hold::ReleaseHold),
+    /// Stop nodes now, with one emergency key
+    #[command(subcommand)]
+    Emergency(emergency::Emergency),
     /// What a code means and what to do
     Explain(explain::Explain),
 }
@@ -147,6 +151,7 @@ impl Command {
             Command::Log(args) => log::run(shell, args),
             Command::Hold(args) => hold::hold(shell, args),
             Command::ReleaseHold(args) => hold::release(shell, args),
+            Command::Emergency(command) => emergency::run(shell, command),
             Command::Explain(args) => explain::run(shell, args),
         }
     }

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use muster_proto::documents::Digest;
-use muster_proto::documents::author::{ReleaseYaml, RosterYaml, Written, read, release, roster};
+use muster_proto::documents::author::{
+    Finding, Parsed, PlanYaml, ReleaseYaml, RosterYaml, Written, read, release, roster,
+};
 use muster_proto::trust::Trust;
 use muster_proto::trust::draft::{
     self, Draft, freeze_plan, freeze_release, freeze_root, freeze_roster, freeze_targets,
@@ -105,7 +107,7 @@ pub fn run(shell: &Shell, kind: Kind, args: &Freeze) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-type Made = (Draft, Option<Trust>, Vec<muster_proto::documents::author::Finding>);
+type Made = (Draft, Option<Trust>, Vec<Finding>);
 
 /// A root follows the one in force; without one it is the first.
 fn root(shell: &Shell, args: &Freeze, now: Timestamp) -> Result<Made, Failure> {
@@ -142,13 +144,9 @@ fn below(shell: &Shell, kind: Kind, args: &Freeze) -> Result<Made, Failure> {
             freeze_release(&release, genesis, trust, now)
         }
         Kind::Plan => {
-            let mut known = known::known(&watcher)?;
-            known.now = whole(now);
-            let (plan, found) = plan::frozen(&args.file, &known)?;
+            let (draft, found) = frozen_plan(&watcher, &plan::parse(&args.file)?, now)?;
             warnings = found;
-            let written = serde_json::to_value(Written::of(&plan::parse(&args.file)?))?;
-            // The author's text travels along, so that signers derive the order anew.
-            freeze_plan(&plan, trust, now).map(|draft| Draft { spec: Some(written), ..draft })
+            Ok(draft)
         }
         Kind::Root | Kind::Keys => {
             let spec = spec::role_keys(&args.file, &watcher.context.network, now)?;
@@ -158,8 +156,26 @@ fn below(shell: &Shell, kind: Kind, args: &Freeze) -> Result<Made, Failure> {
     Ok((draft, Some(watcher.trust), warnings))
 }
 
+/// Lints and freezes what an author wrote, on what `watcher` has verified.
+///
+/// # Errors
+/// All findings, when one of them is an error.
+pub fn frozen_plan(
+    watcher: &Watcher,
+    parsed: &Parsed<PlanYaml>,
+    now: Timestamp,
+) -> Result<(Draft, Vec<Finding>), Failure> {
+    let mut known = known::known(watcher)?;
+    known.now = whole(now);
+    let (plan, found) = plan::frozen(parsed, &known)?;
+    let written = serde_json::to_value(Written::of(parsed))?;
+    let draft = freeze_plan(&plan, &watcher.trust, now)?;
+    // The author's text travels along, so that signers derive the order anew.
+    Ok((Draft { spec: Some(written), ..draft }, found))
+}
+
 /// Drafts are dated in whole seconds, and no document is younger than its draft.
-fn whole(now: Timestamp) -> Timestamp {
+pub fn whole(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use muster_proto::documents::author::Known;
 use muster_proto::documents::ids::Counter;
 use muster_proto::documents::{NodeName, PlanId};
+use muster_proto::trust::Trust;
 
 use super::failure::Failure;
 use super::watch::look;
@@ -33,6 +34,13 @@ pub fn known(watcher: &Watcher) -> Result<Known, Failure> {
         versions: versions(watcher),
         ..Known::new(watcher.roster()?.clone(), now)
     })
+}
+
+/// The newest serial of a counter that was ever published; 0 before the first.
+pub fn newest(trust: &Trust, counter: Counter) -> u64 {
+    let serials = trust.plans().keys().filter(|id| id.class.counter() == counter);
+    let newest = serials.map(|id| id.serial).max().unwrap_or(0);
+    newest.max(trust.serial_floor(counter).unwrap_or(0))
 }
 
 /// Plans that are over, by the evidence.

@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod context;
+pub mod emergency;
 pub mod exit;
 pub mod explain;
 pub mod failure;

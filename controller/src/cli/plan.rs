@@ -149,7 +149,7 @@ impl fmt::Display for Linted {
 ///
 /// # Errors
 /// All findings, when one of them is an error.
-pub fn frozen(path: &Path, known: &Known) -> Result<(Plan, Vec<Finding>), Failure> {
-    let frozen = freeze(&parse(path)?, known)?;
+pub fn frozen(parsed: &Parsed<PlanYaml>, known: &Known) -> Result<(Plan, Vec<Finding>), Failure> {
+    let frozen = freeze(parsed, known)?;
     Ok((frozen.plan, frozen.warnings))
 }

@@ -73,8 +73,9 @@ enum State {
     Assembled,
 }
 
+/// What one board said to a publication.
 #[derive(Serialize)]
-struct Answer {
+pub struct Answer {
     board: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     published_at: Option<Timestamp>,
@@ -82,6 +83,17 @@ struct Answer {
     snapshot: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<Failure>,
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match (&self.refused, self.published_at) {
+            (Some(failure), _) => format!("{} {}", failure.code, failure.what),
+            (None, Some(at)) => format!("took it {}", at.strftime("%H:%M:%S%.3f UTC")),
+            (None, None) => "took it".into(),
+        };
+        write!(f, "{}", labelled("board", &format!("{}: {text}", self.board)))
+    }
 }
 
 impl fmt::Display for Published {
@@ -96,15 +108,7 @@ impl fmt::Display for Published {
         for (at, need) in self.needs.iter().enumerate() {
             writeln!(f, "{}", labelled(if at == 0 { "signed" } else { "" }, &need.to_string()))?;
         }
-        for answer in &self.boards {
-            let text = match (&answer.refused, answer.published_at) {
-                (Some(failure), _) => format!("{} {}", failure.code, failure.what),
-                (None, Some(at)) => format!("took it {}", at.strftime("%H:%M:%S%.3f UTC")),
-                (None, None) => "took it".into(),
-            };
-            writeln!(f, "{}", labelled("board", &format!("{}: {text}", answer.board)))?;
-        }
-        Ok(())
+        self.boards.iter().try_for_each(|answer| writeln!(f, "{answer}"))
     }
 }
 
@@ -129,10 +133,7 @@ pub fn run(shell: &Shell, args: &Publish) -> Result<Exit, Failure> {
         shell.say(&report(State::Complete, Vec::new()))?;
         return Ok(Exit::Done);
     }
-    let boards = shell.block_on(everywhere(shell, publication))?;
-    if boards.iter().all(|answer| answer.refused.is_some()) {
-        return Err(worst(boards));
-    }
+    let boards = send(shell, publication)?;
     shell.say(&report(State::Published, boards))?;
     Ok(Exit::Done)
 }
@@ -201,6 +202,18 @@ fn merge(
     }
     let merged = checked.merge(&all)?;
     Ok((checked, merged))
+}
+
+/// Hands it to every board.
+///
+/// # Errors
+/// Why all of them refused; one that takes it is enough.
+pub fn send(shell: &Shell, publication: &Publication) -> Result<Vec<Answer>, Failure> {
+    let boards = shell.block_on(everywhere(shell, publication))?;
+    match boards.iter().all(|answer| answer.refused.is_some()) {
+        true => Err(worst(boards)),
+        false => Ok(boards),
+    }
 }
 
 async fn everywhere(shell: &Shell, publication: &Publication) -> Result<Vec<Answer>, Failure> {

@@ -44,19 +44,32 @@ impl Shell {
     /// # Errors
     /// `U020` without a terminal, `U021` when the answer is anything else.
     pub fn confirm(&self, question: &str, yes: bool) -> Result<(), Failure> {
-        if yes {
-            return Ok(());
+        let answer = match yes {
+            true => return Ok(()),
+            false => self.ask(&format!("{question} [y/N]"))?,
+        };
+        confirmed(["y", "yes"].contains(&answer.to_lowercase().as_str()))
+    }
+
+    /// Asks for `word` itself, so that nobody confirms without reading. `yes` answers beforehand.
+    ///
+    /// # Errors
+    /// As [`Shell::confirm`].
+    pub fn confirm_by(&self, question: &str, word: &str, yes: bool) -> Result<(), Failure> {
+        match yes {
+            true => Ok(()),
+            false => confirmed(self.ask(&format!("{question}:"))? == word),
         }
+    }
+
+    fn ask(&self, question: &str) -> Result<String, Failure> {
         if !std::io::stdin().is_terminal() {
             return Err(Failure::new("U020", format!("nobody to ask: {question}")));
         }
-        anstream::eprint!("{question} [y/N] ");
+        anstream::eprint!("{question} ");
         let mut answer = String::new();
         std::io::stdin().read_line(&mut answer).map_err(|e| file(&e, "stdin"))?;
-        match answer.trim().to_lowercase().as_str() {
-            "y" | "yes" => Ok(()),
-            _ => Err(Failure::new("U021", "not confirmed; nothing was done")),
-        }
+        Ok(answer.trim().to_owned())
     }
 
     /// Runs what needs the network.
@@ -68,6 +81,13 @@ impl Shell {
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+    }
+}
+
+fn confirmed(is: bool) -> Result<(), Failure> {
+    match is {
+        true => Ok(()),
+        false => Err(Failure::new("U021", "not confirmed; nothing was done")),
     }
 }
 

@@ -113,22 +113,30 @@ pub fn inspect(shell: &Shell, args: &Inspect) -> Result<Exit, Failure> {
 /// # Errors
 /// Whatever is wrong with it.
 pub fn check(shell: &Shell, path: &Path) -> Result<Checked, Failure> {
-    let draft = read_draft(path)?;
+    let (checked, warnings) = verified(shell, &read_draft(path)?).at(path.display())?;
+    warnings.iter().for_each(|warning| shell.remark(warning));
+    Ok(checked)
+}
+
+/// As [`check`], of a draft that was read already; with what its signer should know.
+///
+/// # Errors
+/// Whatever is wrong with it.
+pub fn verified(shell: &Shell, draft: &Draft) -> Result<(Checked, Vec<Finding>), Failure> {
     let now = Timestamp::now();
     let mut watcher = own(shell)?;
     let trust = watcher.as_ref().map(|watcher| &watcher.trust);
     let now = trust.map_or(now, |trust| trust.now(now));
-    let checked = draft.verify(trust, now).at(path.display())?;
-    if let (Document::Plan(plan), Some(board)) = (checked.document(), checked.board()) {
-        for warning in relint(plan, &author(&draft)?, board)? {
-            shell.remark(warning);
-        }
-    }
+    let checked = draft.verify(trust, now)?;
+    let warnings = match (checked.document(), checked.board()) {
+        (Document::Plan(plan), Some(board)) => relint(plan, &author(draft)?, board)?,
+        _ => Vec::new(),
+    };
     // What was verified once is a floor from now on.
     if let (Some(watcher), Some(board)) = (&mut watcher, checked.board()) {
         watcher.learn(board.clone())?;
     }
-    Ok(checked)
+    Ok((checked, warnings))
 }
 
 /// This directory's own trust; none where no root is pinned yet, which only a first root bears.

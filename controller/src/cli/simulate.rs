@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exit::Exit;
 use super::failure::{At, Failure};
-use super::plan::{Sources, frozen};
+use super::plan::{Sources, frozen, parse};
 use super::shell::{Shell, read};
 use super::sign::check;
 use crate::view::words::hanging;
@@ -78,7 +78,7 @@ impl Simulate {
             return self.drafted(shell);
         }
         let known = self.sources.known(shell)?;
-        let (plan, warnings) = frozen(&self.file, &known)?;
+        let (plan, warnings) = frozen(&parse(&self.file)?, &known)?;
         warnings.iter().for_each(|warning| shell.remark(warning));
         Ok((plan, known.roster))
     }

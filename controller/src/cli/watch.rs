@@ -31,13 +31,13 @@ const SETTLE: Duration = Duration::from_secs(120);
 pub struct Watch {
     /// Such as 42, hotfix/42 or emergency/7
     #[arg(value_parser = super::named::plan)]
-    plan: PlanName,
+    pub plan: PlanName,
     /// Stop watching after this long (such as 90s, 20m); exit code 4
     #[arg(long, value_name = "TIME")]
-    timeout: Option<SignedDuration>,
+    pub timeout: Option<SignedDuration>,
     /// Print a line for each change, also on a terminal
     #[arg(long)]
-    lines: bool,
+    pub lines: bool,
 }
 
 /// Runs the command.

@@ -4,6 +4,7 @@
 //! readable without colour). Every wait carries its reason, every fact that may be old its age.
 
 pub mod draft;
+pub mod emergency;
 pub mod fleet;
 pub mod history;
 pub mod keys;

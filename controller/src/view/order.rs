@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
+use muster_proto::documents::author::summary;
 use muster_proto::documents::plan::{Action, Budget, Compatibility, Plan, Unmanaged, Urgency};
 use muster_proto::documents::release::{GenesisChange, Release};
 use muster_proto::documents::{Class, NodeName};
@@ -152,6 +153,7 @@ fn remarks(plan: &Plan) -> Vec<String> {
     if plan.compatibility == Compatibility::Halting {
         remarks.push("it may halt the chain".into());
     }
+    remarks.extend(summary::emergency(plan));
     match plan.unmanaged {
         Unmanaged::Away => {}
         Unmanaged::AssumeUp => remarks.push("nodes without an agent are taken to be up".into()),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
-use muster_proto::documents::{Class, Plan};
 use muster_proto::documents::plan::{Action, Budget};
+use muster_proto::documents::{Class, Plan};
 use muster_proto::evidence::Event;
 use muster_proto::rule::Final;
 use muster_proto::rule::plans::rank;

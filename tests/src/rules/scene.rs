@@ -227,7 +227,11 @@ fn build(
         members: roster.nodes.iter().map(member).collect(),
         active: roster.consensus.active,
         waves: waves(&order, draw),
-        budget: if draw.budget == 0 || draw.emergency { Budget::All } else { Budget::Seats(draw.budget.into()) },
+        budget: if draw.budget == 0 || draw.emergency {
+            Budget::All
+        } else {
+            Budget::Seats(draw.budget.into())
+        },
         parallel: u32::from(draw.parallel.max(1)),
         unmanaged: if scene.seatless { Unmanaged::Away } else { Unmanaged::AssumeUp },
         failures: Failures { tolerate: draw.tolerate.into(), then: Then::Hold },

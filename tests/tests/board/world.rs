@@ -312,6 +312,8 @@ pub(crate) fn plan(serial: u64, roster: &Roster) -> Plan {
         after: Vec::new(),
         supersedes: (1..serial).collect(),
         action: Action::Stop,
+        schedule: None,
+        ends: None,
         compatibility: Compatibility::Halting,
         members: roster.nodes.iter().map(member).collect(),
         active: 3,

@@ -2,6 +2,7 @@
 
 mod alone;
 mod ceremony;
+mod emergency;
 mod forged;
 mod kit;
 mod refused;

@@ -6,7 +6,7 @@ use muster_tests::faults::engine::Fault;
 use crate::bench::Bench;
 use crate::cells;
 use crate::node::Node;
-use crate::table::{ALL, KILLS, LOSSES, REFUSALS, Table};
+use crate::table::{KILLS, LOSSES, REFUSALS, Table};
 
 fn down(node: &Node) -> Node {
     Node { running: false, policy: "no".into(), ..node.clone() }
@@ -40,14 +40,23 @@ async fn an_engine_that_fails_at_any_call_of_a_stop_or_start_is_asked_again() ->
     stops_and_starts(&[REFUSALS, LOSSES].concat()).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_fault_at_any_call_of_a_restart_ends_with_the_node_restarted() -> Result<()> {
+async fn restarts(faults: &[Fault]) -> Result<()> {
     let mut bench = Bench::up().await?;
-    let mut table = Table::new("restart", &ALL);
+    let mut table = Table::new("restart", faults);
     while !table.is_full() {
         let script = bench.script("restart");
         cells::run(&mut bench, &mut table, &script, "done", up).await?;
     }
     table.print();
     bench.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_killed_at_any_call_of_a_restart_ends_with_the_node_restarted() -> Result<()> {
+    restarts(&KILLS).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_fails_at_any_call_of_a_restart_is_asked_again() -> Result<()> {
+    restarts(&[REFUSALS, LOSSES].concat()).await
 }

@@ -11,9 +11,6 @@ pub(crate) const KILLS: [Fault; 2] = [Fault::KillBefore, Fault::KillAfter];
 pub(crate) const REFUSALS: [Fault; 2] = [Fault::Status(500), Fault::Status(409)];
 /// The Engine does not answer; whether it did as it was told is not known.
 pub(crate) const LOSSES: [Fault; 2] = [Fault::Timeout, Fault::Cut];
-/// All of them.
-pub(crate) const ALL: [Fault; 6] =
-    [KILLS[0], KILLS[1], REFUSALS[0], REFUSALS[1], LOSSES[0], LOSSES[1]];
 
 /// One fault at one mutating call of a run, counted from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

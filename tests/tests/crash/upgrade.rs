@@ -61,32 +61,27 @@ async fn rollbacks(faults: &[Fault]) -> Result<()> {
     bench.end().await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_agent_killed_at_any_call_of_an_upgrade_ends_with_the_new_node() -> Result<()> {
-    upgrades(&KILLS).await
+/// A test for each fault, so that none of them takes long.
+macro_rules! cells {
+    ($($run:ident $name:ident $fault:expr;)*) => {
+        $(#[tokio::test(flavor = "multi_thread")]
+        async fn $name() -> Result<()> {
+            $run(&[$fault]).await
+        })*
+    };
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_engine_that_refuses_any_call_of_an_upgrade_is_asked_again() -> Result<()> {
-    upgrades(&REFUSALS).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_engine_that_leaves_any_call_of_an_upgrade_unanswered_is_looked_at() -> Result<()> {
-    upgrades(&LOSSES).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_agent_killed_at_any_call_of_a_rollback_ends_with_the_old_node() -> Result<()> {
-    rollbacks(&KILLS).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_engine_that_refuses_any_call_of_a_rollback_is_asked_again() -> Result<()> {
-    rollbacks(&REFUSALS).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_engine_that_leaves_any_call_of_a_rollback_unanswered_is_looked_at() -> Result<()> {
-    rollbacks(&LOSSES).await
+cells! {
+    upgrades an_agent_killed_before_any_call_of_an_upgrade_ends_with_the_new_node KILLS[0];
+    upgrades an_agent_killed_after_any_call_of_an_upgrade_ends_with_the_new_node KILLS[1];
+    upgrades an_engine_that_fails_at_any_call_of_an_upgrade_is_asked_again REFUSALS[0];
+    upgrades an_engine_that_refuses_any_call_of_an_upgrade_is_asked_again REFUSALS[1];
+    upgrades an_engine_that_is_silent_after_any_call_of_an_upgrade_is_looked_at LOSSES[0];
+    upgrades an_engine_that_cuts_any_call_of_an_upgrade_is_looked_at LOSSES[1];
+    rollbacks an_agent_killed_before_any_call_of_a_rollback_ends_with_the_old_node KILLS[0];
+    rollbacks an_agent_killed_after_any_call_of_a_rollback_ends_with_the_old_node KILLS[1];
+    rollbacks an_engine_that_fails_at_any_call_of_a_rollback_is_asked_again REFUSALS[0];
+    rollbacks an_engine_that_refuses_any_call_of_a_rollback_is_asked_again REFUSALS[1];
+    rollbacks an_engine_that_is_silent_after_any_call_of_a_rollback_is_looked_at LOSSES[0];
+    rollbacks an_engine_that_cuts_any_call_of_a_rollback_is_looked_at LOSSES[1];
 }

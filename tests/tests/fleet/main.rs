@@ -2,8 +2,8 @@
 
 mod absence;
 mod controller;
-mod emergency;
 mod double;
+mod emergency;
 mod liar;
 mod lies;
 mod policy;

@@ -24,6 +24,7 @@ use muster_proto::evidence::Envelope;
 use muster_proto::rule::{Stage, Step};
 use muster_proto::trust::keys::SecretKey;
 use muster_tests::fleet::process::binary;
+use muster_tests::fleet::sweep::Sweep;
 use muster_tests::image::{self, LABEL};
 use muster_tests::node::behaviour::Behaviour;
 use muster_tests::registry::{Pushed, Registry, remove_local};
@@ -91,7 +92,7 @@ impl Setting {
         journal.learn_version(&self.old.parse()?, OLD)?;
         let platform = engine.platform().await?;
         let context = context(platform, image)?;
-        let runner = Runner::new(engine, journal, Settings::new(&self.run), Arc::new(|_| true));
+        let runner = Runner::new(engine, journal, Settings::new(&self.run));
         let acknowledged = runner.run(&Step::Acknowledge { in_hand: None }, &context).await?;
         assert_eq!(acknowledged, Ran::Did(Stage::Acknowledged));
         Ok(runner.run(&Step::Prepare, &context).await)
@@ -172,6 +173,8 @@ fn plan(release: ReleaseRef) -> Plan {
         after: Vec::new(),
         supersedes: Vec::new(),
         action: Action::Upgrade(release),
+        schedule: None,
+        ends: None,
         compatibility: Compatibility::Compatible,
         members: Vec::new(),
         active: 1,
@@ -202,13 +205,9 @@ async fn with_registry(
 ) -> Result<()> {
     let docker = image::engine().await?;
     let run = format!("registry-{name}-{}", std::process::id());
-    let done = async {
-        let mut setting = Setting::lay_out(&docker, &run).await.context("laying out")?;
-        test(&mut setting).await
-    };
-    let done = done.await;
-    image::clean_up(&docker, &run).await?;
-    done
+    let _sweep = Sweep::new(&run);
+    let mut setting = Setting::lay_out(&docker, &run).await.context("laying out")?;
+    test(&mut setting).await
 }
 
 fn code(refused: Result<Ran, StepError>) -> &'static str {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Codes that no test raises yet; the number may only go down.
-const OPEN: usize = 51;
+/// Codes that no test raises; there are none, and none come back.
+const OPEN: usize = 0;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

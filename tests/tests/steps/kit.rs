@@ -1,6 +1,9 @@
 //! One delegate's host with a stand-in node on the real Engine, and a runner that is given
 //! every permission.
 
+pub(crate) mod by_hand;
+mod documents;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,22 +14,16 @@ use anyhow::{Context as _, Result, ensure};
 use bollard::Docker;
 use bollard::query_parameters::EventsOptionsBuilder;
 use futures::{Stream, StreamExt as _};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use muster_agent::journal::{Identity, Journal, JournalError, Seal, WriteHook};
-use muster_agent::node::fleet::Fleet;
 use muster_agent::runtime::Engine;
 use muster_agent::steps::{PlanContext, Ran, Runner, Settings};
-use muster_proto::documents::canonical;
-use muster_proto::documents::ids::{Class, Digest, NodeName, PlanId};
-use muster_proto::documents::plan::*;
-use muster_proto::documents::release::{self, ConfigChange, GenesisChange, Priority, Release};
-use muster_proto::documents::roster::{self, Consensus, Role, Roster};
+use muster_proto::documents::ids::PlanId;
 use muster_proto::evidence::{Chain, Envelope, Receipt};
-use muster_proto::rule::decision::{Answer, OwnChain};
+use muster_proto::rule::decision::{Answer, OwnChain, Serials};
 use muster_proto::rule::{
     Decision, Documents, Evidence, Final, Observations, Permit, Reason, decide_with,
 };
-use muster_proto::trust::keys::SecretKey;
 use muster_tests::fleet::observer::Observer;
 use muster_tests::fleet::process::binary;
 use muster_tests::image::{self, Image};
@@ -35,6 +32,9 @@ use muster_tests::node::host::{Container, Home, Network, Place, Spec};
 use muster_tests::referee::{Referee, Setup};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
+
+use documents::{NETWORK, key, me, roster};
+pub(crate) use documents::{changed, plan, release_of, upgrade};
 
 pub(crate) const SOCKET: &str = "/var/run/docker.sock";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
@@ -164,6 +164,16 @@ impl Host {
         settings: Settings,
         hook: WriteHook,
     ) -> Result<(Runner, Journal)> {
+        self.runner_on(Engine::new(SOCKET, Duration::from_secs(5)), settings, hook)
+    }
+
+    /// The same with a way of its own to the Engine.
+    pub(crate) fn runner_on(
+        &self,
+        engine: Engine,
+        settings: Settings,
+        hook: WriteHook,
+    ) -> Result<(Runner, Journal)> {
         std::fs::create_dir_all(self.data())?;
         let identity = || Identity { network: NETWORK.into(), node: me(), key: key().public() };
         let seal: Seal =
@@ -178,8 +188,7 @@ impl Host {
                 opened => break opened?,
             }
         };
-        let engine = Arc::new(Engine::new(SOCKET, Duration::from_secs(5)));
-        Ok((Runner::new(engine, journal.clone(), settings, Arc::new(|_| true)), journal))
+        Ok((Runner::new(Arc::new(engine), journal.clone(), settings), journal))
     }
 
     /// The state of a container, as the Engine says.
@@ -256,142 +265,6 @@ pub(crate) fn crash_at(nth: usize) -> (WriteHook, Points) {
 /// What a crash unwinds with; it prints nothing.
 pub(crate) struct Crash;
 
-const NETWORK: &str = "testnet";
-
-fn me() -> NodeName {
-    "node-1".parse().expect("a name")
-}
-
-fn key() -> SecretKey {
-    SecretKey::from_seed(&[7; 32])
-}
-
-/// A release of `image` from v2.4.4, and its genesis file if it brings one.
-pub(crate) fn release_of(
-    host: &Host,
-    image: &Image,
-    version: &str,
-    genesis: Option<&[u8]>,
-) -> Release {
-    let change = |bytes: &[u8]| GenesisChange::Replaced {
-        digest: Digest::of(bytes),
-        length: bytes.len() as u64,
-    };
-    let signed = release::Image {
-        repository: host.repository(),
-        config: image.id.parse().expect("a digest"),
-        manifest: None,
-    };
-    Release {
-        muster: "release/v1".into(),
-        version: version.into(),
-        issued: Timestamp::now(),
-        images: BTreeMap::from([("linux/amd64".into(), signed)]),
-        from: vec!["v2.4.4".into()],
-        compatible: true,
-        activation_height: None,
-        roles: BTreeMap::from([(Role::ConsensusDelegate, Priority::Must)]),
-        config: ConfigChange::Unchanged,
-        genesis: genesis.map_or(GenesisChange::Unchanged, change),
-    }
-}
-
-/// An upgrade to `release`.
-pub(crate) fn upgrade(serial: u64, release: &Release, genesis: Option<&[u8]>) -> PlanContext {
-    let bytes = canonical::to_bytes(release).expect("canonical");
-    let wanted = ReleaseRef { version: release.version.clone(), digest: Digest::of(&bytes) };
-    let mut context = plan(serial, Action::Upgrade(wanted));
-    context.release = Some((Arc::new(release.clone()), bytes.into()));
-    context.genesis = genesis.map(Into::into);
-    context
-}
-
-/// A plan for the one node, with every permission.
-pub(crate) fn plan(serial: u64, action: Action) -> PlanContext {
-    let now = Timestamp::now();
-    let hour = SignedDuration::from_hours(1);
-    let plan = Plan {
-        muster: "plan/v1".into(),
-        network: NETWORK.into(),
-        class: Class::Hotfix,
-        serial,
-        title: "a test".into(),
-        urgency: Urgency::Routine,
-        issued: now,
-        valid: Validity { from: now - hour, until: now + hour },
-        after: Vec::new(),
-        supersedes: Vec::new(),
-        action,
-        compatibility: Compatibility::Compatible,
-        members: vec![Member { name: me(), key: Some(key().public()), seat: Some("s".into()) }],
-        active: 1,
-        waves: vec![Wave { name: "all".into(), nodes: vec![me()], done: 1, soak_ms: 0 }],
-        budget: Budget::All,
-        parallel: 1,
-        unmanaged: Unmanaged::Away,
-        failures: Failures { tolerate: 0, then: Then::Hold },
-        beacon: BeaconTerms { every_ms: 500, stale_ms: 2_000, skew_ms: 5_000 },
-        absent_after_ms: 60_000,
-        health: HealthTerms {
-            boot_ms: 4_000,
-            ready_ms: 6_000,
-            advance_blocks: 2,
-            lag_blocks: 5,
-            peers: 0,
-            hold_ms: 500,
-        },
-        deadline: Deadline { per_node_ms: 8_000, before_height: None },
-        drill: false,
-    };
-    let bytes = canonical::to_bytes(&plan).expect("canonical");
-    let again: muster_agent::steps::Again =
-        Arc::new(|| Ok(Permit { sum: Some(1), heads: BTreeMap::new() }));
-    PlanContext {
-        id: plan.id(&bytes),
-        plan: Arc::new(plan),
-        plan_bytes: bytes.into(),
-        release: None,
-        genesis: None,
-        fleet: Fleet { median: None, advancing: true, quorum: true },
-        again,
-    }
-}
-
-/// Changes a plan before it is signed.
-pub(crate) fn changed(context: &PlanContext, change: impl FnOnce(&mut Plan)) -> PlanContext {
-    let mut plan = (*context.plan).clone();
-    change(&mut plan);
-    let bytes = canonical::to_bytes(&plan).expect("canonical");
-    let id: PlanId = plan.id(&bytes);
-    PlanContext { id, plan: Arc::new(plan), plan_bytes: bytes.into(), ..context.clone() }
-}
-
-fn roster() -> Roster {
-    let node = roster::Node {
-        name: me(),
-        operator: muster_tests::node::key::operator_address(&muster_tests::node::key::test_key(0))
-            .expect("an address")
-            .parse()
-            .expect("an address"),
-        key: Some(key().public()),
-        endpoint: ([10, 77, 0, 10], 8_080).into(),
-        contact: "nobody".into(),
-        role: Role::ConsensusDelegate,
-        seat: true,
-        labels: BTreeMap::new(),
-        group: None,
-        bootstrap: false,
-    };
-    Roster {
-        muster: "roster/v1".into(),
-        network: NETWORK.into(),
-        version: 1,
-        issued: Timestamp::now(),
-        consensus: Consensus { active: 1 },
-        nodes: vec![node],
-    }
-}
-
 /// The rule without the rule: every permission is given.
 fn permit(
     _: &Documents<'_>,
@@ -447,6 +320,9 @@ async fn driven(runner: &Runner, context: &PlanContext, turns: impl Fn()) -> Res
             failed: observed.failed,
             undoing: observed.undoing,
             own_chain: OwnChain::Agrees,
+            interrupted: observed.interrupted,
+            ended: 0,
+            admitted: Serials::default(),
             held: None,
             fresh_until: Some(Timestamp::MAX),
             height: seen.height,

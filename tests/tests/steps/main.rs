@@ -1,8 +1,10 @@
 //! The agent's steps on the real Engine, with a stand-in node and every permission given.
 
+mod engine;
 mod kit;
 mod refused;
 mod same;
 mod simple;
+mod state;
 mod upgrade;
 mod writes;

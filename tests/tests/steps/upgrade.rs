@@ -44,8 +44,9 @@ async fn an_upgrade_with_a_new_genesis_ends_with_exactly_the_new_node() -> Resul
         ensure!(kit::words(&journal, &context.id)? == UPGRADED);
         for receipt in kit::receipts(&journal)? {
             match receipt.event {
-                Event::Stopped { height, block_hash, exit } => {
+                Event::Stopped { height, block_hash, exit, beside } => {
                     ensure!(exit == 0 && height > Some(1) && block_hash.is_some());
+                    ensure!(beside.is_none(), "{beside:?}");
                 }
                 Event::Done(outcome) => {
                     ensure!(outcome.version.as_deref() == Some("v2.4.5"));

@@ -9,6 +9,7 @@ use muster_proto::rule::{
     Documents, Evidence, Final, PlanFacts, PlanProgress, Reason, Stage, progress,
 };
 
+use super::stop::stopping;
 use super::{NodeLine, Place, Rollout, State, Trend, WaveLine};
 use crate::view::told::Told;
 use crate::view::words::{age_ms, ago, span};
@@ -44,6 +45,7 @@ pub fn rollout(input: Input<'_>, now: Timestamp) -> Rollout {
         left_ms: scene.left(&nodes),
         state,
         waves: progress.waves.iter().map(wave).collect(),
+        stopping: stopping(input, &nodes, now),
         nodes,
         budget: match plan.budget {
             Budget::Seats(seats) if !plan.action.only_gives() => Some(seats),

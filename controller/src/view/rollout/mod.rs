@@ -1,10 +1,12 @@
 //! `muster watch PLAN`: a rollout at one moment, judged from verified evidence by the rule itself.
 
 mod judge;
+mod stop;
 mod text;
 mod trend;
 
 pub use judge::{Input, rollout};
+pub use stop::{Halted, Late, Stopping};
 pub use trend::Trend;
 
 use jiff::Timestamp;
@@ -35,6 +37,9 @@ pub struct Rollout {
     pub waves: Vec<WaveLine>,
     /// In the plan's order.
     pub nodes: Vec<NodeLine>,
+    /// How far a stop by the clock is; none for every other plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<Stopping>,
     /// Most seats away at one moment; none when nothing is counted.
     pub budget: Option<u32>,
     /// Seats of everybody in the plan.

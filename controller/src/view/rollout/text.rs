@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{NodeLine, Place, Rollout, State, WaveLine};
+use super::{Late, NodeLine, Place, Rollout, State, Stopping, WaveLine};
 use crate::view::words::{
     WIDTH, ago, hanging, height, indented, labelled, names, span, until, wrap,
 };
@@ -88,13 +88,39 @@ impl Rollout {
     }
 
     fn at_place(&self, place: Place) -> Vec<&NodeLine> {
-        self.nodes.iter().filter(|node| node.place == place).collect()
+        let told = |node: &NodeLine| self.late().iter().any(|late| late.node == node.name);
+        self.nodes.iter().filter(|node| node.place == place && !told(node)).collect()
+    }
+
+    /// Nodes that should be down by the schedule and are not.
+    fn late(&self) -> &[Late] {
+        self.stopping.as_ref().map_or(&[], |stopping| &stopping.late)
+    }
+
+    /// How many are down and when the chain halted, then everybody who must be called.
+    fn stop_lines(&self, stopping: &Stopping) -> Vec<String> {
+        let halted = stopping.halted.as_ref();
+        let halted = halted.map_or(String::new(), |halted| format!("; {}", halted.words()));
+        let mut lines =
+            vec![group("down", stopping.down, &format!("of {}{halted}", self.nodes.len()))];
+        for (at, late) in stopping.late.iter().enumerate() {
+            lines.push(match at {
+                0 => group("late", stopping.late.len(), &late.words()),
+                _ => indented("", &late.words(), GROUP),
+            });
+        }
+        lines
     }
 
     fn groups(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        let done = self.at_place(Place::Done);
-        lines.push(group("done", done.len(), &self.done_words(&done)));
+        match &self.stopping {
+            Some(stopping) => lines.extend(self.stop_lines(stopping)),
+            None => {
+                let done = self.at_place(Place::Done);
+                lines.push(group("done", done.len(), &self.done_words(&done)));
+            }
+        }
         let now = self.at_place(Place::Now);
         lines.extend(each("now", &now));
         if now.is_empty() {
@@ -178,6 +204,16 @@ impl Rollout {
         for (place, names, text) in self.changed(before) {
             let lead = format!("{time}  {:<8}  ", place.word());
             lines.push(hanging(&lead, &format!("{names}: {text}")));
+        }
+        let was = before.and_then(|before| before.stopping.as_ref());
+        for late in self.late() {
+            if was.is_none_or(|was| was.late.iter().all(|old| old.node != late.node)) {
+                lines.push(hanging(&format!("{time}  late      "), &late.words()));
+            }
+        }
+        let halted = self.stopping.as_ref().and_then(|stopping| stopping.halted.as_ref());
+        if let Some(halted) = halted.filter(|_| was.is_none_or(|was| was.halted.is_none())) {
+            lines.push(hanging(&format!("{time}  chain     "), &halted.words()));
         }
         for (number, wave) in self.waves.iter().enumerate().filter(|(_, wave)| wave.met) {
             if before.is_some_and(|before| !before.waves[number].met) {

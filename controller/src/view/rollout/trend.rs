@@ -12,6 +12,8 @@ pub struct Trend {
     pub fewest: Option<u32>,
     /// Longest time between two blocks so far, in milliseconds.
     pub longest_gap_ms: Option<u64>,
+    /// The first block that was seen: height and its own time.
+    pub first: Option<(u64, Timestamp)>,
     /// The newest block: height and its own time.
     pub tip: Option<(u64, Timestamp)>,
 }
@@ -39,9 +41,15 @@ impl Trend {
                     self.tip = Some((height, at));
                 }
                 Some(_) => {}
-                None => self.tip = Some((height, at)),
+                None => (self.first, self.tip) = (Some((height, at)), Some((height, at))),
             }
         }
+    }
+
+    /// Mean time between two blocks so far, in milliseconds.
+    pub fn interval_ms(&self) -> Option<u64> {
+        let ((from, since), (to, until)) = self.first.zip(self.tip)?;
+        age_ms(since, until).checked_div(to.saturating_sub(from))
     }
 
     /// Takes in how many seats are up now.
@@ -68,5 +76,7 @@ mod tests {
         }
         assert_eq!(trend.longest_gap_ms, Some(3_000));
         assert_eq!(trend.tip, Some((14, before(19))));
+        assert_eq!(trend.interval_ms(), Some(2_750));
+        assert_eq!(Trend::default().interval_ms(), None);
     }
 }

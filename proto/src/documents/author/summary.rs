@@ -12,10 +12,11 @@ use super::codes::Code;
 use super::estimate::{Estimate, rough};
 use super::finding::wrap;
 use super::freeze::required;
+use super::values::Millis;
 use super::words::word;
 use crate::documents::canonical;
 use crate::documents::ids::{Digest, NodeName};
-use crate::documents::plan::{Action, Budget, Compatibility, Plan, Unmanaged, Wave};
+use crate::documents::plan::{Action, Budget, Compatibility, Interrupted, Plan, Unmanaged, Wave};
 use crate::documents::release::{GenesisChange, Priority, Release};
 use crate::documents::roster::Roster;
 
@@ -49,7 +50,8 @@ pub fn table(plan: &Plan, beside: Beside<'_>) -> String {
         word(plan.urgency),
         plan.network
     );
-    for line in wrapped(&what(plan, beside)).into_iter().chain(wrapped(&pace(plan))) {
+    let lines = [what(plan, beside), pace(plan)].into_iter().chain(emergency(plan));
+    for line in lines.flat_map(|line| wrapped(&line)) {
         let _ = writeln!(out, "  {line}");
     }
     out.push('\n');
@@ -99,6 +101,7 @@ pub fn words(plan: &Plan, beside: Beside<'_>) -> Vec<String> {
         Budget::All => "nothing is counted: the chain halts, or is halted already".into(),
         Budget::Seats(down) => format!("at most {} away at any time", count(down as usize, "seat")),
     });
+    lines.extend(emergency(plan));
     let tolerate = plan.failures.tolerate as usize;
     lines.push(format!(
         "it holds itself after {}; it may not roll back everybody",
@@ -169,6 +172,43 @@ fn pace(plan: &Plan) -> String {
         at_a_time(plan),
         plan.active
     )
+}
+
+/// By when everybody goes, and which emergencies are over, a line each.
+pub fn emergency(plan: &Plan) -> Vec<String> {
+    slots(plan).into_iter().chain(ends(plan)).collect()
+}
+
+fn slots(plan: &Plan) -> Option<String> {
+    let schedule = plan.schedule?;
+    let last = plan.order().last().and_then(|(_, name)| plan.slot(name));
+    let pace = match (schedule.pace_ms, last) {
+        (0, _) | (_, None) => format!("everybody at the latest {}", second(schedule.start)),
+        (pace, Some(last)) => format!(
+            "the first at the latest {}, then {} apart, the last at the latest {}; sooner when \
+             those before are down",
+            second(schedule.start),
+            Millis(pace),
+            second(last)
+        ),
+    };
+    Some(format!(
+        "{pace}. Each by its own clock, whoever can be reached; killed after {}",
+        Millis(schedule.grace_ms)
+    ))
+}
+
+fn ends(plan: &Plan) -> Option<String> {
+    let ends = plan.ended_emergencies()?;
+    let which = match ends.emergency {
+        1 => "emergency/1: it holds".to_owned(),
+        last => format!("every emergency up to emergency/{last}: they hold"),
+    };
+    let interrupted = match ends.interrupted {
+        Interrupted::RollBack => "rolled back: the node from before it starts",
+        Interrupted::GoOn => "gone on with: the node that it was to bring starts",
+    };
+    Some(format!("ends {which} nobody any more. A step that a stop interrupted is {interrupted}"))
 }
 
 fn at_a_time(plan: &Plan) -> String {
@@ -253,6 +293,11 @@ fn count(number: usize, word: &str) -> String {
         1 => format!("1 {word}"),
         _ => format!("{number} {word}s"),
     }
+}
+
+/// `26 Jul 2026 03:12:44 UTC`.
+fn second(at: Timestamp) -> String {
+    at.strftime("%-d %b %Y %H:%M:%S UTC").to_string()
 }
 
 /// `26 Jul 12:00 UTC`, with the year: what is signed should not be read a year off.

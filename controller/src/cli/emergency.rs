@@ -1,0 +1,335 @@
+//! `muster emergency stop`: one command at night. It writes the plan, shows in words what it does,
+//! asks once, signs, hands it to every board and stays until all are down.
+//!
+//! The plan goes the way of every other: it is composed as an author's text and read, linted,
+//! frozen, verified, signed and merged by the same code that files go through.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use jiff::{SignedDuration, Timestamp};
+use muster_proto::documents::author::values::Millis;
+use muster_proto::documents::author::{Code, Parsed, PlanYaml, read};
+use muster_proto::documents::ids::Counter;
+use muster_proto::documents::{Class, Digest, Roster};
+use muster_proto::trust::Trust;
+use muster_proto::trust::draft::{Checked, DetachedSig, Document, Draft, Merged};
+use muster_proto::trust::keys::SecretKey;
+use serde::Serialize;
+
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::{At, Failure};
+use super::freeze::{frozen_plan, whole};
+use super::key;
+use super::known::newest;
+use super::named::{self, PlanName};
+use super::passphrase::Source;
+use super::publish::{Answer, send};
+use super::shell::{Secrecy, Shell, create};
+use super::sign::verified;
+use super::watch::{self, Watch};
+use super::watcher::Watcher;
+use crate::view::draft::{Needed, needs};
+use crate::view::emergency::{Input, Preview, preview};
+use crate::view::words::labelled;
+
+/// What the text is called in findings.
+const TEXT: &str = "emergency stop";
+/// Drafts of one serial that may lie in one folder.
+const NAMES: u32 = 100;
+
+/// `muster emergency`
+#[derive(Debug, Subcommand)]
+pub enum Emergency {
+    /// Stop nodes, one by one or at once, and keep them down until a hotfix ends it
+    Stop(Stop),
+}
+
+/// `muster emergency stop`
+#[derive(Debug, Args)]
+pub struct Stop {
+    /// Why, for everybody who looks
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Refuse, unless this directory follows this network
+    #[arg(long, value_name = "NAME")]
+    network: Option<String>,
+    /// Your signing key, of the role emergency
+    #[arg(long, value_name = "PEM")]
+    key: PathBuf,
+    /// Only these, in this order [default: everybody with an agent, seats first]
+    #[arg(long, value_delimiter = ',', value_name = "A,B,C")]
+    nodes: Vec<String>,
+    /// Time between two nodes at the latest
+    #[arg(long, default_value = "5s", value_name = "TIME")]
+    pace: SignedDuration,
+    /// Everybody at the same moment
+    #[arg(long, conflicts_with = "pace")]
+    at_once: bool,
+    /// When the first one goes at the latest (such as 2026-07-27T03:15:00Z) [default: now]
+    #[arg(long, value_name = "WHEN")]
+    start: Option<Timestamp>,
+    /// For how long somebody may still begin; what is down stays down
+    #[arg(long, default_value = "6h", value_name = "TIME")]
+    valid: SignedDuration,
+    /// You have read what it shows: do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Show what would happen; sign and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// End when it is published
+    #[arg(long)]
+    no_watch: bool,
+    /// Stop watching after this long (such as 90s, 20m); exit code 4
+    #[arg(long, value_name = "TIME")]
+    timeout: Option<SignedDuration>,
+    #[command(flatten)]
+    passphrase: Source,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever refuses the plan, the key or the publication.
+pub fn run(shell: &Shell, command: &Emergency) -> Result<Exit, Failure> {
+    match command {
+        Emergency::Stop(args) => stop(shell, args),
+    }
+}
+
+fn stop(shell: &Shell, args: &Stop) -> Result<Exit, Failure> {
+    let context = Context::load(shell)?;
+    if let Some(named) = args.network.as_ref().filter(|named| **named != context.network) {
+        let what = format!("this directory follows {}, not {named}", context.network);
+        return Err(Failure::new("U050", what).at(shell.dir.display()));
+    }
+    let watcher = shell.block_on(Watcher::refreshed(shell))?;
+    let (checked, warnings) = verified(shell, &made(&watcher, args)?)?;
+    // That the chain halts is said with more in the preview.
+    let others = warnings.iter().filter(|warning| warning.code != Code::P208);
+    others.for_each(|warning| shell.remark(warning));
+    let shown = shown(&watcher, &checked, args)?;
+    if args.dry_run {
+        shell.say(&Fired::new(shown, State::DryRun, &checked.merge(&[])?))?;
+        return Ok(Exit::Done);
+    }
+    shell.remark(&shown);
+    shell.confirm_by(&question(&context, &checked, args)?, &context.network, args.yes)?;
+    let key = key::open(&args.key, &args.passphrase)?;
+    // Reading and typing took a while: the slots begin now, unless a moment was named.
+    let draft = made(&watcher, args)?;
+    let (checked, _) = verified(shell, &draft)?;
+    let (merged, signature) = signed(&checked, &key).at(args.key.display())?;
+    let shown = self::shown(&watcher, &checked, args)?;
+    let plan = PlanName { class: Some(Class::Emergency), serial: serial(&checked) };
+    let Some(publication) = merged.publication() else {
+        let files = kept(args, &plan, &draft, &signature)?;
+        let fired = Fired { files, ..Fired::new(shown, State::Waiting, &merged) };
+        shell.say(&fired)?;
+        return Ok(Exit::Waiting);
+    };
+    let boards = match send(shell, publication) {
+        Ok(boards) => boards,
+        Err(failure) => return Err(unsent(failure, &kept(args, &plan, &draft, &signature)?)),
+    };
+    shell.say(&Fired { boards, ..Fired::new(shown, State::Published, &merged) })?;
+    match args.no_watch {
+        true => Ok(Exit::Done),
+        false => watch::run(shell, &Watch { plan, timeout: args.timeout, lines: false }),
+    }
+}
+
+/// The plan, frozen as from a file.
+fn made(watcher: &Watcher, args: &Stop) -> Result<Draft, Failure> {
+    let now = watcher.trust.now(Timestamp::now());
+    let text = text(watcher, args, whole(now))?;
+    let parsed: Parsed<PlanYaml> = read(TEXT, &text)?;
+    // Its warnings are told by the check, as to every signer.
+    let (draft, _) = frozen_plan(watcher, &parsed, now)?;
+    // What is shown and signed is what its bytes say, as when it comes as a file.
+    Ok(Draft::from_bytes(&draft.to_bytes())?)
+}
+
+/// What an author would have written.
+fn text(watcher: &Watcher, args: &Stop, now: Timestamp) -> Result<String, Failure> {
+    let serial = newest(&watcher.trust, Counter::Emergency) + 1;
+    let start = args.start.unwrap_or(now).max(now);
+    let until = start
+        .checked_add(args.valid)
+        .map_err(|error| Failure::new("U007", "--valid is too long").because(&error))?;
+    let pace = if args.at_once { SignedDuration::ZERO } else { args.pace };
+    let pace = u64::try_from(pace.as_millis());
+    let pace = Millis(pace.map_err(|_| Failure::new("U007", "--pace goes back in time"))?);
+    let nodes = order(watcher.roster()?, &args.nodes)?.join(", ");
+    let (network, reason) = (&watcher.context.network, serde_json::to_string(&args.reason)?);
+    Ok(format!(
+        "muster: plan/v1\nnetwork: {network}\nserial: {serial}\ntitle: {reason}\n\
+         class: emergency\nurgency: urgent\nvalid: {{from: {now}, until: {until}}}\n\
+         action: stop\nschedule: {{start: {start}, pace: {pace}}}\norder:\n  \
+         - {{wave: everybody, nodes: [{nodes}]}}\nbudget: all\n"
+    ))
+}
+
+/// Who is meant, in order: seats first, as they halt the chain and others only follow it.
+fn order(roster: &Roster, named: &[String]) -> Result<Vec<String>, Failure> {
+    if !named.is_empty() {
+        let named = named.iter().map(|name| named::node(roster, name.trim()));
+        return named.map(|name| Ok(name?.to_string())).collect();
+    }
+    let mut nodes: Vec<_> = roster.nodes.iter().filter(|node| node.managed()).collect();
+    nodes.sort_by(|a, b| (!a.seat, &a.name).cmp(&(!b.seat, &b.name)));
+    Ok(nodes.iter().map(|node| node.name.to_string()).collect())
+}
+
+fn shown(watcher: &Watcher, checked: &Checked, args: &Stop) -> Result<Preview, Failure> {
+    let Document::Plan(plan) = checked.document() else {
+        return Err(Failure::new("U000", "the draft holds no plan"));
+    };
+    let input = Input {
+        plan,
+        roster: watcher.roster()?,
+        evidence: watcher.book.evidence(),
+        again: keys(&watcher.trust, "hotfix"),
+        everybody: args.nodes.is_empty(),
+    };
+    Ok(preview(input, watcher.trust.now(Timestamp::now())))
+}
+
+/// Signatures that the role needs, and how many people may give one.
+fn keys(trust: &Trust, role: &str) -> (usize, usize) {
+    let roles = trust.roles();
+    let found = roles.iter().find(|view| view.name == role);
+    found.map_or((0, 0), |view| (view.threshold, view.signers.len()))
+}
+
+fn question(context: &Context, checked: &Checked, args: &Stop) -> Result<String, Failure> {
+    let merged = checked.merge(&[])?;
+    let all = needs(&merged);
+    let many: Vec<_> = all
+        .iter()
+        .map(|need| format!("{}, {} of {}", need.of, need.threshold, need.missing.len()))
+        .collect();
+    Ok(format!(
+        "Type the network's name ({}) to sign with {} ({})",
+        context.network,
+        args.key.display(),
+        many.join("; ")
+    ))
+}
+
+fn signed(checked: &Checked, key: &SecretKey) -> Result<(Merged, DetachedSig), Failure> {
+    let signature = checked.sign(key)?;
+    Ok((checked.merge(std::slice::from_ref(&signature))?, signature))
+}
+
+fn serial(checked: &Checked) -> u64 {
+    match checked.document() {
+        Document::Plan(plan) => plan.serial,
+        _ => 0,
+    }
+}
+
+/// Draft and own signature as files, so that others can sign or hand them in.
+#[derive(Debug, Serialize)]
+struct Files {
+    draft: String,
+    signature: String,
+    digest: Digest,
+}
+
+/// Writes draft and signature into the current folder, beside older ones.
+fn kept(
+    args: &Stop,
+    plan: &PlanName,
+    draft: &Draft,
+    signature: &DetachedSig,
+) -> Result<Option<Files>, Failure> {
+    let mut bytes = serde_json::to_vec(signature)?;
+    bytes.push(b'\n');
+    let signer = args.key.file_stem().unwrap_or_default().to_string_lossy();
+    let name = |number: u32| match number {
+        1 => format!("emergency-{}", plan.serial),
+        _ => format!("emergency-{}-{number}", plan.serial),
+    };
+    let paths = |number| {
+        let name = name(number);
+        (format!("{name}.draft"), format!("{name}.{signer}.sig"))
+    };
+    let free = |(draft, signature): &(String, String)| {
+        !Path::new(draft).exists() && !Path::new(signature).exists()
+    };
+    let (to, sig) = (1..NAMES).map(paths).find(free).unwrap_or_else(|| paths(NAMES));
+    let whole = draft.to_bytes();
+    create(Path::new(&to), &whole, Secrecy::Public)?;
+    create(Path::new(&sig), &bytes, Secrecy::Public)?;
+    Ok(Some(Files { draft: to, signature: sig, digest: Digest::of(&whole) }))
+}
+
+/// Nobody took it: what was signed is not lost.
+fn unsent(failure: Failure, files: &Option<Files>) -> Failure {
+    match files {
+        Some(Files { draft, signature, .. }) => {
+            failure.next(format!("it is signed and kept: muster publish {draft} {signature}"))
+        }
+        None => failure,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    /// Nothing was signed.
+    DryRun,
+    /// Signatures are missing.
+    Waiting,
+    /// A board took it.
+    Published,
+}
+
+#[derive(Serialize)]
+struct Fired {
+    plan: String,
+    at: Timestamp,
+    state: State,
+    preview: Preview,
+    needs: Vec<Needed>,
+    boards: Vec<Answer>,
+    #[serde(flatten)]
+    files: Option<Files>,
+}
+
+impl Fired {
+    fn new(preview: Preview, state: State, merged: &Merged) -> Self {
+        let (plan, at) = (preview.plan.clone(), Timestamp::now());
+        Self { plan, at, state, preview, needs: needs(merged), boards: Vec::new(), files: None }
+    }
+}
+
+impl fmt::Display for Fired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (plan, time) = (&self.plan, self.at.strftime("%H:%M:%S UTC"));
+        match self.state {
+            State::DryRun => write!(f, "{}", self.preview)?,
+            State::Waiting => writeln!(f, "plan {plan} is signed by you and NOT published")?,
+            State::Published => writeln!(f, "published {time} as plan {plan}")?,
+        }
+        if self.state != State::Published {
+            for (at, need) in self.needs.iter().enumerate() {
+                let label = if at == 0 { "needs" } else { "" };
+                writeln!(f, "{}", labelled(label, &need.to_string()))?;
+            }
+        }
+        self.boards.iter().try_for_each(|answer| writeln!(f, "{answer}"))?;
+        if self.state == State::DryRun {
+            return writeln!(f, "Nothing was signed and nothing was sent (--dry-run).");
+        }
+        let Some(Files { draft, signature, .. }) = &self.files else { return Ok(()) };
+        writeln!(f, "{}", labelled("wrote", &format!("{draft} and {signature}")))?;
+        writeln!(f, "{}", labelled("they", &format!("muster sign {draft} --key THEIR.pem")))?;
+        let publish = format!("muster publish {draft} {signature} THEIR.sig");
+        writeln!(f, "{}", labelled("then", &publish))
+    }
+}
