@@ -105,17 +105,6 @@ impl Journal {
         })
     }
 
-    /// The operator may have a release tried again.
-    ///
-    /// # Errors
-    /// [`JournalError::Database`].
-    pub fn forget_failure(&self, release: &Digest) -> Result<bool, JournalError> {
-        self.write(|state| {
-            let query = "DELETE FROM failure WHERE release = ?1";
-            Ok(state.db.execute(query, [release.as_str()])? > 0)
-        })
-    }
-
     /// Remembers a container that stays for a while.
     ///
     /// # Errors

@@ -163,7 +163,8 @@ async fn interrupted(fleet: &mut Fleet) -> Result<[String; 2]> {
     let beside = stopped.flatten().context("both are named")?;
     assert_eq!(beside.to_string(), old, "the old one is the other that is kept");
     assert!(!seen.words("robot-1", 1).contains(&"done"), "nothing is committed");
-    assert!(seen.says("robot-1", 1).contains("emergency/7 holds this node"));
+    let held = |seen: &Seen| seen.says("robot-1", 1).contains("emergency/7 holds this node");
+    fleet.until("it says who holds it", held).await?;
     Ok([old, new])
 }
 

@@ -9,6 +9,7 @@ use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 use muster_agent::steps::{PlanContext, Ran, Runner, StepError};
 use muster_proto::documents::plan::Action;
+use muster_proto::documents::release::Release;
 use muster_proto::rule::{Final, Stage, Step};
 use muster_tests::node::behaviour::{Behaviour, Defect};
 use muster_tests::node::host::Container;
@@ -127,23 +128,22 @@ async fn a_release_without_a_place_for_its_genesis_fails_and_is_not_tried_by_its
 {
     on_host("sticky", async |host| {
         let (old, new) = geneses(host)?;
-        let (runner, journal) = host.runner(kit::undisturbed())?;
+        let (runner, _journal) = host.runner(kit::undisturbed())?;
         let away = host.home.root().join("genesis.yaml");
         std::fs::rename(host.home.genesis(), &away)?;
         let image = host.load(&kit::new_version()).await?;
         let release = kit::release_of(host, &image, "v2.4.5", Some(&new));
-        let plan = |serial| without_hurry(&kit::upgrade(serial, &release, Some(&new)));
-        let first = plan(42);
-        ends_by(host, &runner, &first, "E311").await?;
+        let plan = |serial, of: &Release| without_hurry(&kit::upgrade(serial, of, Some(&new)));
+        ends_by(host, &runner, &plan(42, &release), "E311").await?;
         std::fs::rename(&away, host.home.genesis())?;
         host.is_the_old_node(&old).await?;
 
-        ends_by(host, &runner, &plan(43), "E310").await?;
+        ends_by(host, &runner, &plan(43, &release), "E310").await?;
         host.is_the_old_node(&old).await?;
-        let Action::Upgrade(wanted) = &first.plan.action else { bail!("an upgrade") };
-        ensure!(journal.forget_failure(&wanted.digest)?, "it was remembered");
 
-        let third = plan(44);
+        // A mended release, as the code's cure says, is another one and gets further.
+        let mended = Release { from: vec!["v2.4.3".into(), "v2.4.4".into()], ..release };
+        let third = plan(44, &mended);
         let stranger = stranger(host, &third).await?;
         ends_by(host, &runner, &third, "E314").await?;
         ensure!(host.inspect(&stranger).await?["State"]["Status"] == "created", "not touched");

@@ -119,10 +119,16 @@ async fn upgrade_cells(first: usize, step: usize) -> Result<()> {
     .await
 }
 
-shares! { upgrade_cells of 3:
-    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_1_of_3 0
-    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_2_of_3 1
-    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_3_of_3 2
+shares! { upgrade_cells of 9:
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_1_of_9 0
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_2_of_9 1
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_3_of_9 2
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_4_of_9 3
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_5_of_9 4
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_6_of_9 5
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_7_of_9 6
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_8_of_9 7
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_9_of_9 8
 }
 
 /// Crashes at points of the undo of a release that is another version than was signed.
@@ -169,9 +175,13 @@ async fn undo_cells(first: usize, step: usize) -> Result<()> {
     .await
 }
 
-shares! { undo_cells of 2:
-    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_1_of_2 0
-    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_2_of_2 1
+shares! { undo_cells of 6:
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_1_of_6 0
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_2_of_6 1
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_3_of_6 2
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_4_of_6 3
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_5_of_6 4
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_6_of_6 5
 }
 
 /// Crashes at points of a restart, or of a stop and the start after it.
@@ -208,9 +218,13 @@ async fn simple_cells(first: usize, step: usize) -> Result<()> {
     .await
 }
 
-shares! { simple_cells of 2:
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_1_of_2 0
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_2_of_2 1
+shares! { simple_cells of 6:
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_1_of_6 0
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_2_of_6 1
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_3_of_6 2
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_4_of_6 3
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_5_of_6 4
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_6_of_6 5
 }
 
 #[tokio::test]
