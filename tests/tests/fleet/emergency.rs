@@ -200,7 +200,8 @@ async fn a_stop_wins_over_a_restart_in_hand_and_over_every_hotfix_that_is_open()
     let three = Script::new(1, "restart", 4).of(&ALL[..3]);
     fleet.publish(&Script { hold: "6s".into(), ..three }).await?;
     fleet.until("robot-1 is at work", |seen| seen.order(1) == ["robot-1"]).await?;
-    let stop = emergency(7, "{pace: 10m}").of(&["robot-4", "robot-1"]);
+    // The restart has just started it, and a node that starts is deaf: it is killed after the grace.
+    let stop = emergency(7, "{pace: 10m, grace: 3s}").of(&["robot-4", "robot-1"]);
     fleet.publish(&stop).await?;
     let promised = "a newer plan, emergency/7";
     fleet.until("robot-2 says so", |seen| seen.says("robot-2", 1).contains(promised)).await?;
