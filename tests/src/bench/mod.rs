@@ -17,16 +17,19 @@ pub struct Scale {
     pub factor: f64,
     /// For how long programs are watched at rest.
     pub rest: Duration,
+    /// How often a stop of all at once is measured: one lasts as long as a block, and begins
+    /// anywhere in it.
+    pub turns: u8,
 }
 
 impl Scale {
     /// A run whose figures count.
     pub fn full(nodes: u8) -> Self {
-        Self { nodes, factor: 2.5, rest: Duration::from_secs(20) }
+        Self { nodes, factor: 2.5, rest: Duration::from_secs(20), turns: 5 }
     }
 
     /// Shows that everything still works; its figures say little.
     pub fn smoke() -> Self {
-        Self { nodes: 8, factor: 5.0, rest: Duration::from_secs(3) }
+        Self { nodes: 8, factor: 5.0, rest: Duration::from_secs(3), turns: 1 }
     }
 }

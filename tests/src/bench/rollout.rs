@@ -30,6 +30,17 @@ pub struct Stand {
     serial: u64,
 }
 
+/// How a rollout went.
+#[derive(Debug, Clone, Copy)]
+pub struct Rolled {
+    /// From handing the signed plan to the board until the last agent's `done` is verified.
+    pub took: Duration,
+    /// Of that, what is no node's work and no wait for a beat: from the hand-in until everybody
+    /// has verified, promised and prepared, and from the last `done` until the officers have
+    /// verified it.
+    pub own: Duration,
+}
+
 /// What runs when nothing happens.
 #[derive(Debug, Clone)]
 pub struct AtRest {
@@ -130,7 +141,7 @@ impl Stand {
     ///
     /// # Errors
     /// When one does not.
-    pub async fn stop(&mut self, parallel: u8) -> Result<Duration> {
+    pub async fn stop(&mut self, parallel: u8) -> Result<Rolled> {
         let script = Script { budget: "all".into(), ..self.script("stop") };
         self.roll(&script.with(&format!("parallel: {parallel}"))).await
     }
@@ -139,7 +150,7 @@ impl Stand {
     ///
     /// # Errors
     /// When one does not.
-    pub async fn start(&mut self) -> Result<Duration> {
+    pub async fn start(&mut self) -> Result<Rolled> {
         let parallel = format!("parallel: {}", self.scale.nodes);
         let script = Script { budget: "all".into(), ..self.script("start") };
         let took = self.roll(&script.with(&parallel)).await?;
@@ -151,7 +162,7 @@ impl Stand {
     ///
     /// # Errors
     /// When one does not become well.
-    pub async fn upgrade(&mut self, version: &str) -> Result<Duration> {
+    pub async fn upgrade(&mut self, version: &str) -> Result<Rolled> {
         self.fleet.release(&behaviour(version, self.scale)).await?;
         let action = format!("upgrade\nrelease: {version}\ncompatibility: compatible");
         let script = self.script(&action);
@@ -184,8 +195,7 @@ impl Stand {
         }
     }
 
-    /// From handing the signed plan to the board until the last agent's `done` is verified.
-    async fn roll(&mut self, script: &Script) -> Result<Duration> {
+    async fn roll(&mut self, script: &Script) -> Result<Rolled> {
         let officers = &mut self.fleet.officers;
         officers.refresh().await?;
         let plan = officers.freeze(&terms(&script.yaml(), &self.health))?;
@@ -194,7 +204,7 @@ impl Stand {
         let mut seen = Seen::new(officers);
         let mut stream = follow(officers, false).await?;
         while !seen.hear(stream.message().await?.context("the board hung up")?)? {}
-        let begin = Instant::now();
+        let (begin, handed) = (Instant::now(), Timestamp::now());
         officers.hand_in(publication).await?;
         let all = usize::from(self.scale.nodes);
         let rolled = async {
@@ -204,10 +214,17 @@ impl Stand {
                 let back = seen.ended(script.serial, Final::RolledBack);
                 ensure!(back == 0, "{back} nodes were rolled back");
             }
-            anyhow::Ok(begin.elapsed())
+            let (took, now) = (begin.elapsed(), Timestamp::now());
+            let names = self.fleet.delegates.iter().map(|delegate| delegate.name.as_str());
+            let last = |word| names.clone().filter_map(|it| seen.at(it, script.serial, word)).max();
+            let prepared = last("prepared").context("nobody prepared")?;
+            let done = last("done").context("nobody is done")?;
+            // One machine, one clock.
+            let own = prepared.duration_since(handed) + now.duration_since(done);
+            anyhow::Ok(Rolled { took, own: own.unsigned_abs() })
         };
-        let took = timeout(ROLLOUT, rolled).await.context("the rollout does not end")?;
-        took.with_context(|| self.fleet.logs())
+        let rolled = timeout(ROLLOUT, rolled).await.context("the rollout does not end")?;
+        rolled.with_context(|| self.fleet.logs())
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Parser;
 use muster_proto::documents::plan::HealthTerms;
 use muster_tests::bench::floor::Floor;
-use muster_tests::bench::rollout::{AtRest, Stand, behaviour};
+use muster_tests::bench::rollout::{AtRest, Rolled, Stand, behaviour};
 use muster_tests::bench::table::{Fact, Row, comparison, facts, shown};
 use muster_tests::bench::{Scale, costs};
 use muster_tests::fleet::load;
@@ -78,69 +78,95 @@ async fn fleet(scale: Scale) -> Result<String> {
     ended.map(|()| measured)
 }
 
-/// First the floor with all agents off, then Muster, on the same containers.
+/// Floor and Muster on the same containers: stops of all at once by turns, the longer runs once
+/// each, as they are sums over all nodes.
 async fn measure(stand: &mut Stand, scale: Scale) -> Result<String> {
+    say(scale, "programs at rest");
     let at_rest = stand.at_rest().await?;
-    stand.agents_off().await?;
-    let floor = by_floor(stand, scale).await?;
-    stand.agents_on().await?;
-    let muster = by_muster(stand, scale).await?;
-    let row = |what: &str, floor, muster| Row {
+    let (floor, muster) = at_once(stand, scale).await?;
+    let own = median(muster.iter().map(|rolled| rolled.own).collect());
+    let both = (median(floor), median(muster.iter().map(|rolled| rolled.took).collect()));
+    let in_order = in_order(stand, scale).await?;
+    let (upgrade, down, bare) = upgrades(stand, scale).await?;
+    let row = |what: &str, (floor, muster), aim| Row {
         what: what.into(),
         floor: Some(floor),
         muster: Some(muster),
-        aim: Some(AIM),
+        aim,
     };
     let compared = comparison(&[
-        row("stop all at once", floor.at_once, muster.at_once),
-        row("stop in order", floor.in_order, muster.in_order),
-        row("rolling upgrade", floor.upgrade, muster.upgrade),
-        Row { aim: None, ..row("container down in an upgrade", floor.down, muster.down) },
-        Row { aim: None, ..row("against bare stop and start", floor.bare, muster.down) },
+        row("stop all at once", both, Some(AIM)),
+        row("stop in order", in_order, Some(AIM)),
+        row("rolling upgrade", upgrade, Some(AIM)),
+        row("container down in an upgrade", down, None),
+        row("against bare stop and start", (bare, down.1), None),
     ]);
-    let own = muster.at_once.saturating_sub(floor.at_once);
     Ok(format!("{compared}\n\n{}", facts(&resting(&at_rest, own))))
 }
 
-/// What was measured of one side.
-struct Times {
-    at_once: Duration,
-    in_order: Duration,
-    upgrade: Duration,
-    down: Duration,
-    bare: Duration,
+/// Each side's turns of a stop of everybody at once.
+async fn at_once(stand: &mut Stand, scale: Scale) -> Result<(Vec<Duration>, Vec<Rolled>)> {
+    let (mut by_floor, mut by_muster) = (Vec::new(), Vec::new());
+    let floor = Floor::new(SOCKET, &stand.containers(), health());
+    for turn in 1..=scale.turns {
+        say(scale, &format!("stop all at once, turn {turn} of {}", scale.turns));
+        stand.agents_off().await?;
+        by_floor.push(floor.stop_at_once().await?);
+        floor.start_all().await?;
+        stand.at_tip().await?;
+        stand.agents_on().await?;
+        by_muster.push(stand.stop(scale.nodes).await?);
+        stand.start().await?;
+    }
+    Ok((by_floor, by_muster))
 }
 
-async fn by_floor(stand: &Stand, scale: Scale) -> Result<Times> {
+async fn in_order(stand: &mut Stand, scale: Scale) -> Result<(Duration, Duration)> {
     let floor = Floor::new(SOCKET, &stand.containers(), health());
-    let at_once = floor.stop_at_once().await?;
+    say(scale, "stop in order, floor");
+    stand.agents_off().await?;
+    let by_floor = floor.stop_in_order().await?;
     floor.start_all().await?;
     stand.at_tip().await?;
-    let in_order = floor.stop_in_order().await?;
-    floor.start_all().await?;
+    stand.agents_on().await?;
+    say(scale, "stop in order, Muster");
+    let by_muster = stand.stop(1).await?.took;
+    stand.start().await?;
+    Ok((by_floor, by_muster))
+}
+
+type Both = (Duration, Duration);
+
+/// Rolling upgrades, how long a container was down in them, and in a bare stop and start.
+async fn upgrades(stand: &mut Stand, scale: Scale) -> Result<(Both, Both, Duration)> {
+    let floor = Floor::new(SOCKET, &stand.containers(), health());
+    say(scale, "rolling upgrade, floor");
+    stand.agents_off().await?;
+    let (docker, run) = (stand.fleet.docker.clone(), stand.fleet.run.clone());
+    let image = load(&docker, &behaviour("v2.4.4", scale), &run).await?;
+    let mark = stand.fleet.observer.seen().len();
+    let by_floor = floor.upgrade(&image.id, "v2.4.4", 1).await?.took;
+    let floor_down = stand.down_since(mark);
     stand.at_tip().await?;
-    let fleet = &stand.fleet;
-    let image = load(&fleet.docker, &behaviour("v2.4.4", scale), &fleet.run).await?;
-    let mark = fleet.observer.seen().len();
-    let upgrade = floor.upgrade(&image.id, "v2.4.4", 1).await?.took;
-    let down = stand.down_since(mark);
-    stand.at_tip().await?;
-    let mark = fleet.observer.seen().len();
+    let mark = stand.fleet.observer.seen().len();
     floor.bare_restart().await?;
     let bare = stand.down_since(mark);
     stand.at_tip().await?;
-    Ok(Times { at_once, in_order, upgrade, down, bare })
+    stand.agents_on().await?;
+    say(scale, "rolling upgrade, Muster");
+    let mark = stand.fleet.observer.seen().len();
+    let by_muster = stand.upgrade("v2.4.5").await?.took;
+    Ok(((by_floor, by_muster), (floor_down, stand.down_since(mark)), bare))
 }
 
-async fn by_muster(stand: &mut Stand, scale: Scale) -> Result<Times> {
-    let at_once = stand.stop(scale.nodes).await?;
-    stand.start().await?;
-    let in_order = stand.stop(1).await?;
-    stand.start().await?;
-    let mark = stand.fleet.observer.seen().len();
-    let upgrade = stand.upgrade("v2.4.5").await?;
-    let down = stand.down_since(mark);
-    Ok(Times { at_once, in_order, upgrade, down, bare: Duration::ZERO })
+/// A long run says where it is.
+fn say(scale: Scale, what: &str) {
+    eprintln!("{} stand-ins: {what}", scale.nodes);
+}
+
+fn median(mut all: Vec<Duration>) -> Duration {
+    all.sort();
+    all.get(all.len() / 2).copied().unwrap_or_default()
 }
 
 /// What the programs take at rest, and what Muster itself adds to a stop of all.

@@ -43,8 +43,8 @@ impl Before {
     ///
     /// # Errors
     /// When two nodes ran with one key.
-    pub fn told(self, stage: &Stage, what: &'static str) -> Result<Told> {
-        stage.verdict()?;
+    pub async fn told(self, stage: &Stage, what: &'static str) -> Result<Told> {
+        stage.verdict().await?;
         let report = stage.referee.report(self.mark);
         let told = Told {
             what,

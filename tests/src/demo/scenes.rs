@@ -35,7 +35,7 @@ pub async fn upgrade(stage: &mut Stage) -> Result<Told> {
     let before = publish(stage, &draw).await?;
     done(watch(stage, 1).await?).context("the hotfix did not go through")?;
     stage.people.shown("bob", &["fleet"]).await.and_then(done)?;
-    let told = before.told(stage, "hotfix to v2.4.4")?;
+    let told = before.told(stage, "hotfix to v2.4.4").await?;
     let online = told.fewest_online.context("the referee counted nobody")?;
     ensure!(online >= 5, "only {online} of 7 seats were online");
     ensure!(told.height_after > told.height_before, "the chain stood still");
@@ -64,7 +64,7 @@ pub async fn bad_release(stage: &mut Stage) -> Result<Told> {
     ensure!(code == 1, "a failed plan ends with 1, not with {code}");
     stage.people.shown("bob", &["why", "2"]).await?;
     stage.people.shown("bob", &["log", "robot-1"]).await?;
-    let told = before.told(stage, "bad release v2.4.5")?;
+    let told = before.told(stage, "bad release v2.4.5").await?;
     ensure!(told.moved() == ["robot-1"], "only the canary moved: {:?}", told.moved());
     Ok(told)
 }
@@ -125,7 +125,7 @@ pub async fn stop(stage: &mut Stage) -> Result<Told> {
     let before = publish(stage, &stopping()).await?;
     done(watch(stage, 3).await?).context("the fleet did not stop")?;
     stage.people.shown("bob", &["fleet"]).await?;
-    let told = before.told(stage, "stop")?;
+    let told = before.told(stage, "stop").await?;
     ensure!(stage.referee.report(0).seats.iter().all(|seat| seat.connections == 0), "all are down");
     Ok(told)
 }
@@ -151,7 +151,7 @@ pub async fn start(stage: &mut Stage) -> Result<Told> {
     let advanced = stage.referee.client();
     advanced.until(mark, fleet::PATIENCE, |r| r.blocks.len() >= 2 && r.all_at_tip()).await?;
     stage.people.shown("bob", &["fleet"]).await.and_then(done)?;
-    before.told(stage, "start")
+    before.told(stage, "start").await
 }
 
 async fn release(stage: &Stage, behaviour: &Behaviour, from: &str) -> Result<()> {

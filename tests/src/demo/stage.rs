@@ -128,12 +128,15 @@ impl Stage {
     ///
     /// # Errors
     /// The verdict.
-    pub fn verdict(&self) -> Result<()> {
-        self.observer.verdict()?;
+    pub async fn verdict(&self) -> Result<()> {
+        self.observer.verdict().await?;
         let twins = self.referee.report(0).equivocations;
-        ensure!(twins.is_empty(), "two connections with one key: {twins:?}");
-        let strangers = fleet::strangers(&self.delegates);
-        ensure!(strangers.is_empty(), "an agent touched another's container: {strangers:?}");
+        ensure!(twins.is_empty(), "UNSAFE: two connections with one key: {twins:?}");
+        let strangers = fleet::touched::strangers(&self.delegates, &self.observer.seen());
+        ensure!(
+            strangers.is_empty(),
+            "UNSAFE: an agent touched another's container: {strangers:?}"
+        );
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt as _, Empty, Full};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -48,6 +48,10 @@ pub struct Call {
     pub method: String,
     /// Path and query, without the API version.
     pub path: String,
+    /// What was sent with it.
+    pub body: Bytes,
+    /// Id of what the Engine made by it (a container, an exec).
+    pub made: Option<String>,
     /// What the caller heard; none when it heard nothing.
     pub status: Option<u16>,
 }
@@ -165,9 +169,12 @@ type Answer = std::result::Result<Response<Body>, Box<dyn std::error::Error + Se
 
 async fn relay(request: Request<Incoming>, shared: Arc<Shared>) -> Answer {
     if !mutates(request.method()) {
-        return forward(request, &shared.engine).await;
+        return forward(request.map(BodyExt::boxed), &shared.engine).await;
     }
-    let (index, fault) = note(&request, &shared);
+    let (head, body) = request.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let request = Request::from_parts(head, whole(body.clone()));
+    let (index, fault) = note(&request, body, &shared);
     match fault {
         None => {}
         Some(Fault::Status(code)) => {
@@ -186,24 +193,50 @@ async fn relay(request: Request<Incoming>, shared: Arc<Shared>) -> Answer {
         }
         Some(fault @ (Fault::KillAfter | Fault::Cut)) => {
             // A caller that does not wait so long must not stop it.
-            tokio::spawn(carry_out(request, shared.clone())).await?;
+            tokio::spawn(carry_out(request, shared.clone(), index)).await?;
             if fault.kills() {
                 shared.killed.notified().await;
             }
             return Err(Cut.into());
         }
     }
-    let answer = forward(request, &shared.engine).await?;
+    let makes = makes(request.uri().path());
+    let mut answer = forward(request, &shared.engine).await?;
+    if makes {
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await?.to_bytes();
+        made(&shared, index, &body);
+        answer = Response::from_parts(head, whole(body));
+    }
     heard(&shared, index, answer.status().as_u16());
     Ok(answer)
 }
 
 /// Hears the whole answer, so that the effect is complete before anybody learns of it.
-async fn carry_out(request: Request<Incoming>, shared: Arc<Shared>) {
-    if let Ok(answer) = forward(request, &shared.engine).await {
-        let _ = answer.into_body().collect().await;
+async fn carry_out(request: Request<Body>, shared: Arc<Shared>, index: usize) {
+    let makes = makes(request.uri().path());
+    if let Ok(answer) = forward(request, &shared.engine).await
+        && let Ok(body) = answer.into_body().collect().await
+        && makes
+    {
+        made(&shared, index, &body.to_bytes());
     }
     shared.tripped.send_replace(true);
+}
+
+/// The answer names what was made.
+fn makes(path: &str) -> bool {
+    path.ends_with("/containers/create") || path.ends_with("/exec")
+}
+
+fn made(shared: &Shared, index: usize, answer: &[u8]) {
+    let answer: serde_json::Value = serde_json::from_slice(answer).unwrap_or_default();
+    let id = answer["Id"].as_str().map(str::to_owned);
+    shared.state.lock().expect("no holder panics").calls[index].made = id;
+}
+
+fn whole(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed()
 }
 
 fn mutates(method: &Method) -> bool {
@@ -211,11 +244,12 @@ fn mutates(method: &Method) -> bool {
 }
 
 /// Writes the call down and says whether it is the chosen one.
-fn note(request: &Request<Incoming>, shared: &Shared) -> (usize, Option<Fault>) {
+fn note(request: &Request<Body>, body: Bytes, shared: &Shared) -> (usize, Option<Fault>) {
     let mut state = shared.state.lock().expect("no holder panics");
     let index = state.calls.len();
     let path = without_version(request.uri().path_and_query().map_or("", |path| path.as_str()));
-    state.calls.push(Call { method: request.method().to_string(), path, status: None });
+    let method = request.method().to_string();
+    state.calls.push(Call { method, path, body, made: None, status: None });
     let chosen = state.armed.is_some_and(|(at, _)| at == index);
     let fault = if chosen { state.armed.take().map(|(_, fault)| fault) } else { None };
     (index, fault)
@@ -235,7 +269,7 @@ fn without_version(path: &str) -> String {
     }
 }
 
-async fn forward(request: Request<Incoming>, engine: &Path) -> Answer {
+async fn forward(request: Request<Body>, engine: &Path) -> Answer {
     let stream = UnixStream::connect(engine).await?;
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
@@ -246,7 +280,7 @@ async fn forward(request: Request<Incoming>, engine: &Path) -> Answer {
 
 fn refusal(code: u16) -> Result<Response<Body>> {
     let text = format!("{{\"message\":\"refused on purpose with {code}\"}}");
-    let body = Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed();
+    let body = whole(text.into());
     Ok(Response::builder()
         .status(StatusCode::from_u16(code)?)
         .header("content-type", "application/json")

@@ -10,6 +10,7 @@ pub mod planted;
 pub mod process;
 pub mod script;
 pub mod sweep;
+pub mod touched;
 pub mod watcher;
 
 use std::net::Ipv4Addr;
@@ -361,29 +362,29 @@ impl Fleet {
     /// # Errors
     /// The verdict.
     pub async fn end(self) -> Result<()> {
-        self.observer.verdict()?;
+        self.observer.verdict().await?;
         let equivocations = self.referee.report(0).equivocations;
-        let strangers = strangers(&self.delegates);
-        ensure!(equivocations.is_empty(), "two connections with one key: {equivocations:?}");
-        ensure!(strangers.is_empty(), "an agent touched another's container: {strangers:?}");
+        let strangers = touched::strangers(&self.delegates, &self.observer.seen());
+        let seen = self.observer.seen();
+        let unseen = self
+            .delegates
+            .iter()
+            .find(|it| seen.iter().all(|seen| seen.operator != it.home.operator()));
+        ensure!(
+            unseen.is_none(),
+            "the observer saw no start of {}",
+            unseen.map_or("", |it| &it.name)
+        );
+        ensure!(
+            equivocations.is_empty(),
+            "UNSAFE: two connections with one key: {equivocations:?}"
+        );
+        ensure!(
+            strangers.is_empty(),
+            "UNSAFE: an agent touched another's container: {strangers:?}"
+        );
         Ok(())
     }
-}
-
-/// Calls of an agent that name another delegate's container.
-pub fn strangers(delegates: &[Delegate]) -> Vec<String> {
-    let mut found = Vec::new();
-    for delegate in delegates {
-        let others = delegates.iter().filter(|other| other.name != delegate.name);
-        let names: Vec<_> = others.map(|other| format!("/{}", other.container)).collect();
-        for call in delegate.proxy.calls() {
-            let path = call.path.split('?').next().unwrap_or_default().to_owned() + "/";
-            if names.iter().any(|name| path.contains(&format!("{name}/"))) {
-                found.push(format!("{}: {} {}", delegate.name, call.method, call.path));
-            }
-        }
-    }
-    found
 }
 
 /// Starts `make.size` nodes and their referee, and waits until all are at the tip.

@@ -102,7 +102,13 @@ fn shape(call: &Call) -> String {
 
 #[test]
 fn a_table_is_full_when_every_fault_met_every_call_of_an_undisturbed_run() {
-    let call = |path: &str| Call { method: "POST".into(), path: path.into(), status: Some(204) };
+    let call = |path: &str| Call {
+        method: "POST".into(),
+        path: path.into(),
+        body: Default::default(),
+        made: None,
+        status: Some(204),
+    };
     let mut table = Table::new("stop", &KILLS);
     let first = table.hand_out(3);
     table.clean(&[call("/containers/x/update"), call("/containers/x/kill?signal=SIGTERM")]);

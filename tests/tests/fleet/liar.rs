@@ -50,7 +50,7 @@ async fn finish(mut fleet: Fleet, mark: u64) -> Result<()> {
     for pair in ORDER.windows(2) {
         assert!(seen.at(pair[0], 1, "done") < seen.at(pair[1], 1, "began"), "{pair:?}");
     }
-    assert_eq!(fleet.referee.report(mark).lowest_online, Some(3));
+    assert_eq!(fleet.referee.report(mark).lowest_online, Some(3), "UNSAFE: two away");
     fleet.end().await
 }
 

@@ -67,7 +67,7 @@ async fn a_restart_goes_round_in_order_and_never_has_two_away() -> Result<()> {
         .flat_map(|node| [Change::Left((*node).to_owned()), Change::Came((*node).to_owned())]);
     assert_eq!(attendance.changes(), round.collect::<Vec<_>>());
     let report = fleet.referee.report(mark);
-    assert_eq!(report.lowest_online, Some(3), "one away at a time");
+    assert_eq!(report.lowest_online, Some(3), "UNSAFE: more than one away at a time");
     for node in ALL {
         assert_eq!(fleet.restart_policy(node).await?, "on-failure", "{node}");
     }

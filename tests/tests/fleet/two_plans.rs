@@ -43,7 +43,7 @@ async fn a_plan_that_comes_after_another_begins_when_its_last_gate_is_met() -> R
         let (done, promised) = (seen.at(node, 1, "done"), seen.at(node, 2, "acknowledged"));
         assert!(done < promised, "{node} promised the second before its part of the first");
     }
-    assert_eq!(fleet.referee.report(mark).lowest_online, Some(3));
+    assert_eq!(fleet.referee.report(mark).lowest_online, Some(3), "UNSAFE: two away");
     fleet.end().await
 }
 
@@ -65,6 +65,6 @@ async fn a_plan_that_supersedes_lets_the_one_in_hand_finish_and_nobody_else_begi
     assert_eq!(seen.order(2), ["robot-2"]);
     let (done, began) = (seen.at("robot-1", 1, "done"), seen.at("robot-2", 2, "began"));
     assert!(done < began, "what is in hand counts until it is final");
-    assert_eq!(fleet.referee.report(mark).lowest_online, Some(3));
+    assert_eq!(fleet.referee.report(mark).lowest_online, Some(3), "UNSAFE: two away");
     fleet.end().await
 }

@@ -8,6 +8,7 @@ use bollard::query_parameters::{
     KillContainerOptionsBuilder, StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use futures::StreamExt as _;
+use muster_tests::fleet::observer::Observer;
 use muster_tests::fleet::process::binary;
 use muster_tests::image;
 use muster_tests::node::behaviour::Behaviour;
@@ -56,6 +57,7 @@ async fn one_container(docker: &bollard::Docker, run: &str) -> Result<()> {
         run,
         env: Vec::new(),
     };
+    let observer = Observer::start(docker.clone(), run).await?;
     let id = container.run(docker).await?;
     referee.client().until(0, PATIENCE, |r| r.height >= 3).await.context("no blocks")?;
 
@@ -80,6 +82,8 @@ async fn one_container(docker: &bollard::Docker, run: &str) -> Result<()> {
     assert_eq!(http::get(probe, "/readiness").await?.0, 503, "the data is locked");
 
     let kill = KillContainerOptionsBuilder::new().signal("KILL").build();
+    let twins = observer.verdict().await.expect_err("two containers run with one key");
+    assert!(twins.to_string().contains(home.operator()), "{twins:#}");
     docker.kill_container(&id, Some(kill)).await?;
     assert_eq!(end(docker, &id).await?, 137);
     let taken = |r: &Report| r.joins.len() == 2 && r.all_at_tip();

@@ -73,9 +73,9 @@ where
     let done = async {
         let host = Host::new(docker.clone(), &run, scale).await?;
         test(&host).await?;
-        host.observer.verdict()?;
+        host.observer.verdict().await?;
         let twins = host.referee.report(0).equivocations;
-        ensure!(twins.is_empty(), "two nodes with one key: {twins:?}");
+        ensure!(twins.is_empty(), "UNSAFE: two nodes with one key: {twins:?}");
         Ok(())
     }
     .await;

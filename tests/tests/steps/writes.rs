@@ -2,11 +2,11 @@
 //! end, and a receipt that says which.
 //!
 //! Intent is written before an effect and its fact after it, so the same points lie before and
-//! after every effect, the swap of files among them. They are counted by the runs themselves: a
-//! share goes on until a run ends without having reached its point, so that a new record is
-//! covered unasked. A crash drops everything that is under way; the journal is then opened and
-//! folded anew.
+//! after every effect, the swap of files among them. They are counted in a clean run that each
+//! test makes first, so that a new record is covered unasked. A crash drops everything that is
+//! under way; the journal is then opened and folded anew.
 
+use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -20,8 +20,30 @@ use muster_proto::documents::plan::{Action, Compatibility};
 use muster_proto::rule::Final;
 use muster_tests::image::Image;
 use muster_tests::node::behaviour::{Behaviour, Defect};
+use tokio::sync::OnceCell;
 
 use crate::kit::{self, Crash, End, Host, on_host};
+
+/// The points of a clean run that one host made for all of its test.
+type Points = OnceCell<Range<usize>>;
+
+/// Points that only a run with a fresh journal has (its schema, the version that is learned): the
+/// clean run is such a one, so that later ones may end so much sooner.
+const FRESH: usize = 6;
+
+/// Only the last points of a clean run may be out of reach.
+fn is_past(points: &Range<usize>, at: usize) -> Result<()> {
+    ensure!(at + FRESH >= points.end, "no run reaches point {at} of {points:?} any more");
+    Ok(())
+}
+
+/// Runs `context` to its end undisturbed; says how, and how many points it has.
+async fn clean(host: &Host, context: &PlanContext) -> Result<(End, usize)> {
+    let (hook, points) = kit::crash_at(usize::MAX);
+    let (runner, _journal) = host.runner(hook)?;
+    let end = kit::drive(&runner, context).await?;
+    Ok((end, points.load(Ordering::SeqCst)))
+}
 
 /// Runs `context` to its end with a crash at point `at`; says whether that was reached.
 async fn crashed(host: &Host, context: &PlanContext, at: usize) -> Result<(End, bool)> {
@@ -47,9 +69,9 @@ macro_rules! shares {
         async fn $name() -> Result<()> {
             // What a host waits for takes no time of the machine.
             const HOSTS: usize = 4;
-            let first = |host| $test + $tests * host;
-            try_join_all((0..HOSTS).map(|host| $cells(first(host), $tests * HOSTS))).await?;
-            Ok(())
+            let (first, points) = (|host| $test + $tests * host, Points::new());
+            let cells = (0..HOSTS).map(|host| $cells(first(host), $tests * HOSTS, &points));
+            try_join_all(cells).await.map(drop)
         })*
     };
 }
@@ -99,19 +121,25 @@ impl Pair {
 }
 
 /// Crashes at every point `first`, `first + step`, … of an upgrade, there and back again.
-async fn upgrade_cells(first: usize, step: usize) -> Result<()> {
+async fn upgrade_cells(first: usize, step: usize, points: &Points) -> Result<()> {
     on_host(&format!("crash-{first}"), async |host| {
         let pair = Pair::new(host).await?;
         let mut which = 1;
-        for (serial, at) in (42..).zip((first..).step_by(step)) {
+        let count = async {
+            let (end, points) = clean(host, &pair.to(host, 41, which)).await?;
+            ensure!(end == End::Final(Final::Done), "{end:?} of a clean upgrade");
+            which = 0;
+            Ok(0..points)
+        };
+        let points = points.get_or_try_init(async || count.await).await?.clone();
+        for (serial, at) in (42..).zip(points.clone().skip(first).step_by(step)) {
             let context = pair.to(host, serial, which);
             let (end, reached) = crashed(host, &context, at).await?;
             ensure!(end == End::Final(Final::Done), "{end:?} after a crash at point {at}");
             pair.runs(host, which).await.with_context(|| format!("after point {at}"))?;
             which = 1 - which;
             if !reached {
-                println!("an upgrade has fewer than {} points", at + 1);
-                break;
+                return is_past(&points, at);
             }
         }
         Ok(())
@@ -132,7 +160,7 @@ shares! { upgrade_cells of 9:
 }
 
 /// Crashes at points of the undo of a release that is another version than was signed.
-async fn undo_cells(first: usize, step: usize) -> Result<()> {
+async fn undo_cells(first: usize, step: usize, points: &Points) -> Result<()> {
     on_host(&format!("undo-{first}"), async |host| {
         let old = std::fs::read(host.home.genesis())?;
         let mut new = old.clone();
@@ -140,25 +168,13 @@ async fn undo_cells(first: usize, step: usize) -> Result<()> {
         let bad = Defect::WrongVersion("v2.5.0".into());
         let image = host.load(&kit::new_version().with(bad)).await?;
         let mut release = kit::release_of(host, &image, "v2.4.5", Some(&new));
-
-        let (hook, points) = kit::crash_at(usize::MAX);
-        let turn = AtomicUsize::new(usize::MAX);
-        let (runner, journal) = host.runner(hook)?;
-        let clean = kit::upgrade(42, &release, Some(&new));
-        let turns = || {
-            turn.fetch_min(points.load(Ordering::SeqCst), Ordering::SeqCst);
+        let count = async || {
+            let points = clean_undo(host, &kit::upgrade(42, &release, Some(&new))).await?;
+            host.is_the_old_node(&old).await?;
+            anyhow::Ok(points)
         };
-        let end = kit::drive_with(&runner, &clean, turns).await?;
-        ensure!(end == End::Final(Final::RolledBack), "{end:?}");
-        host.is_the_old_node(&old).await?;
-        drop((runner, journal));
-        let turn = turn.load(Ordering::SeqCst);
-        ensure!(
-            points.load(Ordering::SeqCst) >= turn + 24,
-            "start, swap, stop, create, stage, disarm"
-        );
-
-        for (serial, at) in (43..).zip((turn + first..).step_by(step)) {
+        let points = points.get_or_try_init(count).await?.clone();
+        for (serial, at) in (43..).zip(points.clone().skip(first).step_by(step)) {
             // A release that was rolled back here is not tried again.
             release.issued = Timestamp::now();
             let context = kit::upgrade(serial, &release, Some(&new));
@@ -166,8 +182,7 @@ async fn undo_cells(first: usize, step: usize) -> Result<()> {
             ensure!(end == End::Final(Final::RolledBack), "{end:?} after a crash at point {at}");
             host.is_the_old_node(&old).await.with_context(|| format!("after point {at}"))?;
             if !reached {
-                println!("an undo has fewer than {} points", at + 1 - turn);
-                break;
+                return is_past(&points, at);
             }
         }
         Ok(())
@@ -175,31 +190,60 @@ async fn undo_cells(first: usize, step: usize) -> Result<()> {
     .await
 }
 
-shares! { undo_cells of 6:
-    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_1_of_6 0
-    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_2_of_6 1
-    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_3_of_6 2
-    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_4_of_6 3
-    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_5_of_6 4
-    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_6_of_6 5
+/// The points from where the plan turns back at the soonest, to its end.
+async fn clean_undo(host: &Host, context: &PlanContext) -> Result<Range<usize>> {
+    let (hook, points) = kit::crash_at(usize::MAX);
+    let turn = AtomicUsize::new(usize::MAX);
+    let (runner, _journal) = host.runner(hook)?;
+    let turns = || {
+        turn.fetch_min(points.load(Ordering::SeqCst), Ordering::SeqCst);
+    };
+    let end = kit::drive_with(&runner, context, turns).await?;
+    ensure!(end == End::Final(Final::RolledBack), "{end:?} of a clean undo");
+    let (turn, end) = (turn.load(Ordering::SeqCst), points.load(Ordering::SeqCst));
+    ensure!(end - turn >= 24, "start, swap, stop, create, stage, disarm");
+    Ok(turn - FRESH..end)
+}
+
+shares! { undo_cells of 8:
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_1_of_8 0
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_2_of_8 1
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_3_of_8 2
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_4_of_8 3
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_5_of_8 4
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_6_of_8 5
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_7_of_8 6
+    a_crash_at_any_write_of_an_undo_ends_with_the_old_node_8_of_8 7
 }
 
 /// Crashes at points of a restart, or of a stop and the start after it.
-async fn simple_cells(first: usize, step: usize) -> Result<()> {
+async fn simple_cells(first: usize, step: usize, points: &Points) -> Result<()> {
     on_host(&format!("simple-{first}"), async |host| {
         let genesis = std::fs::read(host.home.genesis())?;
-        let mut serial = 42;
-        for at in (first..).step_by(step) {
+        let all = [Action::Restart, Action::Stop, Action::Start];
+        let mut serial = 41;
+        let mut next = |action: &Action| {
+            serial += 1;
+            let context = kit::plan(serial, action.clone());
+            kit::changed(&context, |plan| plan.compatibility = Compatibility::Halting)
+        };
+        let count = async {
+            let mut most = 0;
+            for action in &all {
+                let (end, points) = clean(host, &next(action)).await?;
+                ensure!(end == End::Final(Final::Done), "{end:?} of a clean {action:?}");
+                most = most.max(points);
+            }
+            Ok(0..most)
+        };
+        let points = points.get_or_try_init(async || count.await).await?.clone();
+        for at in points.clone().skip(first).step_by(step) {
             let mut reached = false;
-            for action in [Action::Restart, Action::Stop, Action::Start] {
-                let context = kit::plan(serial, action.clone());
-                let context =
-                    kit::changed(&context, |plan| plan.compatibility = Compatibility::Halting);
-                serial += 1;
-                let (end, here) = crashed(host, &context, at).await?;
+            for action in &all {
+                let (end, here) = crashed(host, &next(action), at).await?;
                 reached |= here;
                 ensure!(end == End::Final(Final::Done), "{end:?} of {action:?} at point {at}");
-                if action == Action::Stop {
+                if *action == Action::Stop {
                     let node = host.inspect(&host.first).await?;
                     ensure!(node["State"]["Running"] == false, "after point {at}");
                     ensure!(node["HostConfig"]["RestartPolicy"]["Name"] == "no");
@@ -209,8 +253,7 @@ async fn simple_cells(first: usize, step: usize) -> Result<()> {
                 }
             }
             if !reached {
-                println!("restart, stop and start have fewer than {} points", at + 1);
-                break;
+                return is_past(&points, at);
             }
         }
         Ok(())
@@ -218,13 +261,16 @@ async fn simple_cells(first: usize, step: usize) -> Result<()> {
     .await
 }
 
-shares! { simple_cells of 6:
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_1_of_6 0
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_2_of_6 1
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_3_of_6 2
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_4_of_6 3
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_5_of_6 4
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_6_of_6 5
+shares! { simple_cells of 9:
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_1_of_9 0
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_2_of_9 1
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_3_of_9 2
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_4_of_9 3
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_5_of_9 4
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_6_of_9 5
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_7_of_9 6
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_8_of_9 7
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_9_of_9 8
 }
 
 #[tokio::test]
