@@ -46,6 +46,16 @@ pub async fn shell(line: &str, dir: &Path, dialogue: &[(&str, &str)]) -> Result<
     talked.with_context(|| format!("{line}: it does not end"))?
 }
 
+/// Fails when a line on a screen is longer than 80 columns.
+///
+/// # Panics
+/// Then, with the line.
+#[track_caller]
+pub fn fits(text: &str) {
+    let long = text.lines().find(|line| line.chars().count() > 80);
+    assert_eq!(long, None, "longer than 80 columns");
+}
+
 async fn talk(mut child: Child, dialogue: &[(&str, &str)]) -> Result<Said> {
     let mut hands = child.stdin.take().context("its input")?;
     let mut screen = child.stdout.take().context("its output")?;

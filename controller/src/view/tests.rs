@@ -1,6 +1,9 @@
 //! Small goldens of what people see; every one keeps to 80 columns.
 
+use muster_proto::documents::plan::{Action, Unmanaged};
 use muster_proto::documents::roster::Role;
+use muster_proto::documents::{Plan, PlanId};
+use muster_proto::rule::Evidence;
 
 use super::fixture::{all_well, beacon, before, name, now, plan, roster};
 use super::told::{AgentRefused, Attached, BoardSeen, Told};
@@ -156,11 +159,14 @@ fn half_way(many: u8) -> muster_proto::rule::Evidence {
     evidence
 }
 
-fn rollout(evidence: &muster_proto::rule::Evidence) -> super::rollout::Rollout {
+fn rollout(evidence: &Evidence) -> super::rollout::Rollout {
     let (id, plan) = plan(7);
+    rollout_of(&id, &plan, evidence)
+}
+
+fn rollout_of(id: &PlanId, plan: &Plan, evidence: &Evidence) -> super::rollout::Rollout {
     let (roster, others, told) = (roster(7), Default::default(), told());
-    let documents =
-        muster_proto::rule::Documents { id: &id, plan: &plan, roster: &roster, others: &others };
+    let documents = muster_proto::rule::Documents { id, plan, roster: &roster, others: &others };
     let mut trend = super::rollout::Trend { fewest: Some(5), ..Default::default() };
     trend.look(evidence);
     trend.longest_gap_ms = Some(2_600);
@@ -221,7 +227,8 @@ node-04 waits: wave canary: 1 of 2 done
   plan      hotfix/42 · restart everybody · restart · 4 of 6, in wave rest
   needs     wave canary: 1 of 2 done, 1 of 2 proved well for 10 min: NOT met
   at work   node-02
-  away      node-03 (no beacon for 6 min 12 s); budget: 2 seats
+  away      node-02 (not running), node-03 (no beacon for 6 min 12 s); budget: 2
+            seats
   told by   a.example:7443 2 s ago
 ",
     );
@@ -236,4 +243,29 @@ running 11 min 40 s · wave 1 of 2 (canary)                          seats 5 of 
   told by   a.example:7443 2 s ago
 ",
     );
+}
+
+#[test]
+fn why_names_also_those_away_who_stand_in_no_wave() {
+    let mut evidence = half_way(7);
+    let (id, mut plan) = plan(7);
+    // Of three without a turn one is well, one is silent, and one is silent and has no seat.
+    plan.waves[1].nodes.truncate(2);
+    plan.members[5].seat = None;
+    plan.unmanaged = Unmanaged::Away;
+    evidence.nodes.get_mut(&name(6)).expect("node-06").beacon = None;
+    let why = |plan: &Plan, evidence: &Evidence| {
+        let rollout = rollout_of(&id, plan, evidence);
+        let why = super::why::why_node(&rollout, plan, evidence, &name(4));
+        why.away.into_iter().map(|(node, why)| format!("{node} {why}")).collect::<Vec<_>>()
+    };
+    let in_waves = ["node-02 not running", "node-03 no beacon for 6 min 12 s"];
+    assert_eq!(why(&plan, &evidence), [&in_waves[..], &["node-07 no agent"]].concat());
+    plan.members[5].seat = Some("node-06".into());
+    let also = ["node-06 no beacon yet", "node-07 no agent"];
+    assert_eq!(why(&plan, &evidence), [&in_waves[..], &also].concat());
+    plan.action = Action::Start;
+    evidence.nodes.get_mut(&name(6)).expect("node-06").beacon = Some(beacon(6, 2, 36_884_100));
+    let started = ["node-03 no beacon for 6 min 12 s", "node-07 no agent"];
+    assert_eq!(why(&plan, &evidence), started, "a start is for those who are down");
 }

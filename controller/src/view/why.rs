@@ -36,7 +36,7 @@ pub struct WhyNode {
     pub gates: Vec<WaveLine>,
     /// Who is at work now.
     pub at_work: Vec<NodeName>,
-    /// Who is away, and why.
+    /// Who counts as away by the rule, in the order or not, and why.
     pub away: Vec<(NodeName, String)>,
     /// What the node's own agent says, by its newest beacon.
     pub itself: Option<(String, Timestamp)>,
@@ -71,7 +71,7 @@ pub fn why_node(rollout: &Rollout, plan: &Plan, evidence: &Evidence, node: &Node
         line,
         gates: wave.map(|wave| rollout.waves[..wave].to_vec()).unwrap_or_default(),
         at_work: of_place(Place::Now).map(|line| line.name.clone()).collect(),
-        away: of_place(Place::Away).map(|line| (line.name.clone(), line.text.clone())).collect(),
+        away: rollout.away.clone(),
         itself: doing,
         budget: match rollout.budget {
             None => "nothing is counted".into(),

@@ -1,5 +1,7 @@
 //! A plan's progress for people, from receipts and beacons alone.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::away::Away;
@@ -25,6 +27,9 @@ pub struct PlanProgress {
     pub seats_online: u32,
     /// All seats of the plan.
     pub seats: u32,
+    /// Members who count as away and whose seat or place in the order makes that matter, in the
+    /// members' order: also those who stand in no wave.
+    pub away: Vec<(NodeName, Away)>,
     /// Failures so far.
     pub failures: u32,
     /// Why nobody begins it any more; none while it is open.
@@ -114,10 +119,18 @@ pub fn progress(documents: &Documents<'_>, evidence: &Evidence, now: Timestamp) 
         nodes: rows.map(|(wave, row)| node(&sight, wave, row)).collect(),
         seats_online,
         seats,
+        away: away(&sight),
         failures: plans::failures(&sight),
         over: plans::over(&sight),
         complete: plans::is_complete(documents.plan, documents.id, evidence),
     }
+}
+
+fn away(sight: &Sight<'_>) -> Vec<(NodeName, Away)> {
+    let order: BTreeSet<_> = sight.plan().order().map(|(_, name)| name).collect();
+    let matters = |row: &&Row<'_>| row.member.seat.is_some() || order.contains(&row.member.name);
+    let rows = sight.rows.iter().filter(matters);
+    rows.filter_map(|row| Some((row.member.name.clone(), sight.away(row)?))).collect()
 }
 
 fn node(sight: &Sight<'_>, wave: usize, row: &Row<'_>) -> NodeProgress {

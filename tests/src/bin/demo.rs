@@ -1,11 +1,14 @@
 //! `demo`: the main job on real containers, told as it goes.
 
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use muster_tests::demo::{self, Stage, stage};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// Nobody looks on for longer.
+const LONGEST: Duration = Duration::from_secs(180);
 
 /// Seven delegates on real containers: a hotfix, a bad release, a tampered plan, stop and start.
 #[derive(Parser)]
@@ -30,6 +33,12 @@ async fn main() -> ExitCode {
     code
 }
 
+fn in_time(took: Duration) -> anyhow::Result<()> {
+    println!("It took {} s.", took.as_secs());
+    anyhow::ensure!(took <= LONGEST, "that is more than {} s", LONGEST.as_secs());
+    Ok(())
+}
+
 async fn interrupted() {
     let (Ok(mut int), Ok(mut term)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
@@ -50,10 +59,9 @@ async fn show(keep: bool) -> ExitCode {
         }
     };
     let played = demo::play(&mut stage).await;
+    let played = played.and_then(|()| in_time(began.elapsed()));
     if let Err(error) = &played {
         eprintln!("\nthe demo failed: {error:#}\n{}", stage.logs());
-    } else {
-        println!("It took {} s.", began.elapsed().as_secs());
     }
     if keep && played.is_ok() {
         stage.try_next();

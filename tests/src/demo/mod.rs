@@ -3,6 +3,7 @@
 
 pub mod afterwards;
 pub mod documents;
+pub mod forger;
 pub mod people;
 pub mod scenes;
 pub mod stage;

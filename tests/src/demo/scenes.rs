@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::afterwards::{Before, Told};
 use super::documents::{self, Draw};
+use super::forger;
 use super::people::done;
 use super::stage::{RUN, Stage, version};
 use crate::fleet::{self, OLD};
@@ -14,6 +15,8 @@ use crate::node::behaviour::{Behaviour, Defect};
 
 const CANARY: &str = "{wave: canary, nodes: [robot-1], soak: 1s}";
 const REST: &str = "{wave: rest, select: {role: consensus-delegate}, by: name}";
+/// Content that is not what the signed metadata lists.
+const FORGED: &str = "T0";
 const ALL: &[&str] = &["{wave: all, select: {role: consensus-delegate}, by: name}"];
 
 /// A good release goes through: canary, then a wave, while the chain keeps advancing.
@@ -88,20 +91,41 @@ pub async fn tampered(stage: &mut Stage) -> Result<()> {
     ensure!(code == 3, "refused is 3, not {code}");
     let code = stage.people.shown("alice", &["publish", "3.draft", signed[0]]).await?;
     ensure!(code == 4, "waiting for a signature is 4, not {code}");
+    past_every_officer(stage, &signatures).await?;
     println!("\n  Nothing was published: the fleet knows of no plan 3 yet.");
     stage.people.shown("bob", &["history"]).await.and_then(done)
 }
 
-/// The draft with another pace in its plan: everybody at once instead of one by one.
+/// The same change, handed straight to the controller: it checks for itself.
+async fn past_every_officer(stage: &Stage, signatures: &[String]) -> Result<()> {
+    let home = stage.people.home("alice");
+    let mut forged = forger::signed(&home, "3.draft", signatures)?;
+    let plan = forged.targets.values_mut().next().context("one target")?;
+    *plan = faster(plan)?;
+    println!(
+        "\nsomebody$ grpc muster.v1.Desk/Publish (the changed plan, under the officers' names)"
+    );
+    let refusal = forger::refused(&home, &stage.board.address, forged).await?;
+    println!("the controller refuses: {refusal}");
+    ensure!(refusal.starts_with(FORGED), "{FORGED} was expected");
+    Ok(())
+}
+
+/// The draft with a changed plan.
 fn changed(draft: &[u8]) -> Result<Vec<u8>> {
     let mut draft: Value = serde_json::from_slice(draft)?;
     let targets = draft["targets"].as_object_mut().context("a draft has targets")?;
     let plan = targets.values_mut().next().context("one target")?;
-    let text = String::from_utf8(STANDARD.decode(plan.as_str().context("base64")?)?)?;
+    *plan = STANDARD.encode(faster(&STANDARD.decode(plan.as_str().context("base64")?)?)?).into();
+    Ok(serde_json::to_vec(&draft)?)
+}
+
+/// The plan with another pace: everybody at once instead of one by one.
+fn faster(plan: &[u8]) -> Result<Vec<u8>> {
+    let text = std::str::from_utf8(plan)?;
     let other = text.replace("\"parallel\":1", "\"parallel\":7");
     ensure!(other != text, "nothing to change in {text}");
-    *plan = STANDARD.encode(other).into();
-    Ok(serde_json::to_vec(&draft)?)
+    Ok(other.into_bytes())
 }
 
 fn stopping() -> Draw {

@@ -326,8 +326,16 @@ impl Fleet {
     /// # Errors
     /// When `muster init` refuses, or the board does not come back.
     pub async fn watcher(&mut self, name: &str) -> Result<Watcher> {
-        let home = self.folder.path().join(name);
-        let watcher = Watcher::new(name, &home, &self.officers, NETWORK, &self.boards[0]).await?;
+        self.person(name, "watch").await
+    }
+
+    /// The same with `rights` at the board, such as `watch, hold`.
+    ///
+    /// # Errors
+    /// As [`Fleet::watcher`].
+    pub async fn person(&mut self, name: &str, rights: &str) -> Result<Watcher> {
+        let (home, board) = (self.folder.path().join(name), &self.boards[0]);
+        let watcher = Watcher::new(name, &home, &self.officers, NETWORK, board, rights).await?;
         self.boards[0].kill().await?;
         self.boards[0].start().await?;
         let address = self.boards[0].address.clone();

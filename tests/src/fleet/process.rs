@@ -84,11 +84,24 @@ impl Process {
     /// # Errors
     /// When it has not ended after `patience`.
     pub async fn terminate(&mut self, patience: Duration) -> Result<ExitStatus> {
-        if let Some(pid) = self.child.id() {
-            let sent = Command::new("kill").args(["-TERM", &pid.to_string()]).status().await?;
-            anyhow::ensure!(sent.success(), "cannot signal {}", self.name);
-        }
+        self.signal("-TERM").await?;
         self.ends(patience).await
+    }
+
+    /// SIGINT, as Ctrl-C sends it, and waits for the end.
+    ///
+    /// # Errors
+    /// When it has not ended after `patience`.
+    pub async fn interrupt(&mut self, patience: Duration) -> Result<ExitStatus> {
+        self.signal("-INT").await?;
+        self.ends(patience).await
+    }
+
+    async fn signal(&self, signal: &str) -> Result<()> {
+        let Some(pid) = self.child.id() else { return Ok(()) };
+        let sent = Command::new("kill").args([signal, &pid.to_string()]).status().await?;
+        anyhow::ensure!(sent.success(), "cannot signal {}", self.name);
+        Ok(())
     }
 
     /// Waits for the end without asking for it.

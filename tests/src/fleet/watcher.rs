@@ -1,5 +1,5 @@
 //! Somebody with the real `muster`, in a folder of his own: he pins the root, verifies everything
-//! for himself, and may do no more than watch.
+//! for himself, and may do no more than the board lets him.
 
 use std::path::{Path, PathBuf};
 
@@ -17,8 +17,8 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// `muster init` in `home`, over `board` and the officers' first root. The board knows him
-    /// when it starts next.
+    /// `muster init` in `home`, over `board` and the officers' first root. The board knows him and
+    /// his `rights` (such as `watch, hold`) when it starts next.
     ///
     /// # Errors
     /// When the program refuses, or the board's configuration cannot be written.
@@ -28,6 +28,7 @@ impl Watcher {
         officers: &Officers,
         network: &str,
         board: &Board,
+        rights: &str,
     ) -> Result<Self> {
         std::fs::create_dir_all(home)?;
         let (root, digest) = officers.first_root();
@@ -40,7 +41,7 @@ impl Watcher {
         ensure!(said.code == 0, "muster init: {}{}", said.out, said.err);
         let made: Value = serde_json::from_str(&said.out).context("init --json")?;
         let key = made["tls_key"].as_str().context("a TLS key")?.parse()?;
-        board.allow(name, &key, "watch")?;
+        board.allow(name, &key, rights)?;
         Ok(watcher)
     }
 

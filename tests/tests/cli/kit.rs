@@ -9,6 +9,7 @@ use muster_proto::documents::PublicKey;
 use muster_proto::trust::keys::SecretKey;
 use muster_tests::fleet::board::Board;
 use muster_tests::fleet::process::{Said, binary};
+pub(crate) use muster_tests::terminal::fits;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
@@ -298,13 +299,6 @@ pub(crate) fn refused(said: &Said, exit: i32, code: &str) {
 pub(crate) fn json(said: &Said) -> Value {
     done(said);
     serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {}", said.out))
-}
-
-/// No line on a screen is longer than 80 columns.
-#[track_caller]
-pub(crate) fn fits(text: &str) {
-    let long = text.lines().find(|line| line.chars().count() > 80);
-    assert_eq!(long, None, "longer than 80 columns");
 }
 
 /// Files in a folder, sorted.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use jiff::SignedDuration;
 use muster_proto::rule::Final;
 use muster_tests::fleet::script::{Script, Seen};
-use muster_tests::fleet::{Fleet, Make};
+use muster_tests::fleet::{Fleet, Make, PATIENCE};
 use muster_tests::node::behaviour::Behaviour;
 
 /// `absent-after` of every plan here.
@@ -46,6 +46,52 @@ async fn others_go_on_without_an_absent_delegate_who_takes_his_turn_when_he_retu
     let seen = fleet.see().await?;
     assert_eq!(seen.order(1), ["robot-1", "robot-3", "robot-2"]);
     assert_eq!(seen.counted("robot-2", 1), Some(1), "under the same rule: only himself is away");
+    fleet.end().await
+}
+
+/// `robot-2` is away while the others do `script`; it follows when it is back.
+async fn robot_2_comes_late(fleet: &mut Fleet, script: Script) -> Result<()> {
+    let serial = script.serial;
+    fleet.delegate("robot-2").kill().await?;
+    let last = fleet.see().await?.beacon("robot-2").map(|beacon| beacon.at);
+    fleet.publish(&script).await?;
+    let others_done = |seen: &Seen| seen.ended(serial, Final::Done) == 3;
+    fleet.until("three are done without the absent one", others_done).await?;
+    let seen = fleet.see().await?;
+    assert_eq!(seen.order(serial), ["robot-1", "robot-3", "robot-4"]);
+    let began = seen.at("robot-3", serial, "began").expect("it began");
+    let gone_for = began.duration_since(last.expect("it sent beacons before"));
+    assert!(gone_for > ABSENT_AFTER, "robot-3 went {gone_for:?} after the last beacon");
+    assert!(seen.words("robot-2", serial).is_empty());
+
+    fleet.delegate("robot-2").start()?;
+    fleet.until("the late one is done", |seen| seen.ended(serial, Final::Done) == 4).await?;
+    assert_eq!(fleet.see().await?.order(serial), ["robot-1", "robot-3", "robot-4", "robot-2"]);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_is_stopped_around_an_absent_delegate_who_is_stopped_when_he_returns() -> Result<()>
+{
+    let mut fleet = Fleet::up(Make::quick(4)).await?;
+    let attendance = fleet.attendance().await?;
+    robot_2_comes_late(&mut fleet, Script::stop(1, 4)).await?;
+    fleet.referee.client().until(0, PATIENCE, |report| report.online() == 0).await?;
+    assert_eq!(attendance.left(), ["robot-1", "robot-3", "robot-4", "robot-2"]);
+    assert!(!fleet.container("robot-2").await?.1, "it runs");
+    fleet.end().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_is_started_around_an_absent_delegate_who_is_started_when_he_returns() -> Result<()>
+{
+    let mut fleet = Fleet::up(Make::quick(4)).await?;
+    fleet.publish(&Script::stop(1, 4).with("parallel: 4")).await?;
+    fleet.until("all four are down", |seen| seen.ended(1, Final::Done) == 4).await?;
+    let one_by_one = Script { more: Vec::new(), ..Script::start(2, 4) };
+    robot_2_comes_late(&mut fleet, one_by_one.with("after: [1]")).await?;
+    fleet.referee.client().until(0, PATIENCE, |report| report.all_at_tip()).await?;
+    assert!(fleet.container("robot-2").await?.1, "it does not run");
     fleet.end().await
 }
 

@@ -2,12 +2,17 @@
 
 mod absence;
 mod controller;
+mod demo;
 mod double;
+mod drain;
 mod emergency;
+mod hold;
 mod liar;
 mod lies;
 mod policy;
 mod registry;
+mod relapse;
+mod screens;
 mod secrets;
 mod stop_start;
 mod two_plans;

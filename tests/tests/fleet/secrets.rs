@@ -65,7 +65,7 @@ fn of_process(pid: u32) -> Result<Vec<u8>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn secrets_of_a_node_are_in_nothing_that_muster_writes() -> Result<()> {
     let mut fleet = Fleet::up(Make::quick(4)).await?;
-    let watcher = fleet.watcher("wendy").await?;
+    let watcher = fleet.person("wendy", "watch, hold").await?;
     a_release_fails(&mut fleet).await?;
     a_node_quotes_its_secrets(&mut fleet).await?;
 
@@ -147,12 +147,21 @@ async fn nothing_on_hosts(fleet: &Fleet, wanted: &[Vec<u8>]) -> Result<()> {
 
 /// What `muster` shows, and what it keeps.
 async fn nothing_on_screens(watcher: &Watcher, wanted: &[Vec<u8>]) -> Result<()> {
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 17] = [
+        &["hold", "2", "--for", "10m", "--reason", "a node does not start"],
+        &["--json", "hold", "2", "--for", "10m", "--reason", "a node does not start"],
         &["fleet"],
         &["--json", "fleet"],
+        &["watch", "1", "--lines"],
+        &["--json", "watch", "1"],
+        &["watch", "2", "--timeout", "1s"],
         &["why", "robot-2"],
+        &["--json", "why", "robot-2"],
         &["why", "2"],
+        &["--json", "why", "2"],
         &["history"],
+        &["--json", "history"],
+        &["release-hold", "2"],
         &["log", "robot-1"],
         &["log", "robot-2"],
         &["--json", "log", "robot-2"],

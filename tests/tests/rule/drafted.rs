@@ -28,7 +28,7 @@ impl Office {
         board.pin(root, &digest).expect("pinned");
         board.allow("alice", &officers.desk_key(), "watch, publish").expect("allowed");
         let home = folder.path().join("wendy");
-        let watcher = Watcher::new("wendy", &home, &officers, NETWORK, &board).await;
+        let watcher = Watcher::new("wendy", &home, &officers, NETWORK, &board, "watch").await;
         let watcher = watcher.expect("muster init");
         board.start().await.expect("the board starts");
         officers.attach(&board.address).await.expect("attached");

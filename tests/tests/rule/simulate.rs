@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use muster_tests::fleet::process::{Said, binary, run};
+use muster_tests::terminal::fits;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -40,12 +41,6 @@ impl Desk {
         let muster = binary("muster").expect("muster is built");
         run(&muster, &args.concat(), self.0.path()).await.expect("it runs")
     }
-}
-
-#[track_caller]
-fn fits(text: &str) {
-    let long = text.lines().find(|line| line.chars().count() > 80);
-    assert_eq!(long, None, "longer than 80 columns in:\n{text}");
 }
 
 fn json(said: &Said) -> Value {

@@ -1,6 +1,7 @@
 //! Who may say what: drafts, rotations, floors, serials, and every way to cheat.
 
 mod bitflips;
+mod client;
 mod drafts;
 mod keys;
 mod kit;

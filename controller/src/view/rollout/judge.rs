@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use muster_proto::documents::NodeName;
 use muster_proto::documents::plan::{Action, Budget};
+use muster_proto::rule::away::Away;
 use muster_proto::rule::progress::{NodeProgress, WaveProgress};
 use muster_proto::rule::{
     Documents, Evidence, Final, PlanFacts, PlanProgress, Reason, Stage, progress,
@@ -46,6 +47,7 @@ pub fn rollout(input: Input<'_>, now: Timestamp) -> Rollout {
         state,
         waves: progress.waves.iter().map(wave).collect(),
         stopping: stopping(input, &nodes, now),
+        away: who_is_away(&progress, plan.action.only_gives()),
         nodes,
         budget: match plan.budget {
             Budget::Seats(seats) if !plan.action.only_gives() => Some(seats),
@@ -181,10 +183,19 @@ fn place(node: &NodeProgress, only_gives: bool) -> Place {
         _ if node.failed => Place::Failed,
         stage if stage >= Stage::Begun => Place::Now,
         _ if matches!(node.waits, Some(Reason::Operator)) => Place::Asking,
-        // A start is for nodes that are down: heard is enough to be there.
-        _ if node.away.is_some_and(|away| !only_gives || !away.takes_nothing()) => Place::Away,
+        _ if node.away.is_some_and(|away| counts(away, only_gives)) => Place::Away,
         _ => Place::Waiting,
     }
+}
+
+/// A start is for nodes that are down: heard is enough to be there.
+fn counts(away: Away, only_gives: bool) -> bool {
+    !only_gives || !away.takes_nothing()
+}
+
+fn who_is_away(progress: &PlanProgress, only_gives: bool) -> Vec<(NodeName, String)> {
+    let away = progress.away.iter().filter(|(_, away)| counts(*away, only_gives));
+    away.map(|(name, away)| (name.clone(), away.to_string())).collect()
 }
 
 fn has_failed(node: &NodeProgress) -> bool {

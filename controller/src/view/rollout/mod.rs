@@ -37,6 +37,8 @@ pub struct Rollout {
     pub waves: Vec<WaveLine>,
     /// In the plan's order.
     pub nodes: Vec<NodeLine>,
+    /// Who counts as away by the rule, and why: in the order or not.
+    pub away: Vec<(NodeName, String)>,
     /// How far a stop by the clock is; none for every other plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Stopping>,

@@ -3,7 +3,7 @@
 
 use super::host::Host;
 use crate::world::{Board, NETWORK, World, roster};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use muster_agent::control::view::{BoardState, Enrolled, Pending};
 use muster_proto::documents::{Digest, NodeName, PlanId};
 use muster_proto::evidence::book::Book;
@@ -231,5 +231,31 @@ async fn it_ends_with_code_0_when_asked_to_and_only_one_runs_per_folder() -> Res
     assert!(bob.stop().await?.success(), "{}", bob.log());
     assert_eq!(bob.ask("status", &[]).await?.code, 5);
     assert!(bob.log().contains("draining"), "{}", bob.log());
+    Ok(())
+}
+
+/// What the service manager is told next.
+async fn told_next(manager: &tokio::net::UnixDatagram) -> Result<String> {
+    let mut room = [0; 1_024];
+    let heard = tokio::time::timeout(crate::world::PATIENCE, manager.recv(&mut room)).await;
+    let length = heard.context("the service manager is told nothing")??;
+    Ok(String::from_utf8(room[..length].to_vec())?)
+}
+
+#[tokio::test]
+async fn the_service_manager_is_told_when_it_is_ready_and_when_it_stops() -> Result<()> {
+    let world = World::new();
+    let board = world.start_with_roster().await;
+    let mut bob = Host::new(&world, "bob-1", 2, &[at(&board)]).await?;
+    let socket = bob.file("notify.sock");
+    let manager = tokio::net::UnixDatagram::bind(&socket)?;
+    bob.start_with(&[("NOTIFY_SOCKET", &socket.display().to_string())])?;
+    let ready = told_next(&manager).await?;
+    let ready: Vec<_> = ready.lines().collect();
+    assert_eq!(ready, ["READY=1", "STATUS=looks after bob-1"]);
+    // Ready means that it answers, whether or not a board does.
+    bob.status().await?;
+    assert!(bob.stop().await?.success(), "{}", bob.log());
+    assert_eq!(told_next(&manager).await?.trim_end(), "STOPPING=1");
     Ok(())
 }

@@ -108,8 +108,13 @@ impl Host {
 
     /// Starts the daemon.
     pub(crate) fn start(&mut self) -> Result<()> {
+        self.start_with(&[])
+    }
+
+    /// Starts the daemon with more in its environment.
+    pub(crate) fn start_with(&mut self, environment: &[(&str, &str)]) -> Result<()> {
         let mut command = self.program()?;
-        command.arg("run").env("RUST_LOG", "info");
+        command.arg("run").env("RUST_LOG", "info").envs(environment.iter().copied());
         self.process = Some(Process::start(&self.name, command, &self.dir.path().join("log"))?);
         Ok(())
     }

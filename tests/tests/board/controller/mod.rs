@@ -5,6 +5,7 @@ mod attach;
 mod desk;
 mod forged;
 mod full_disk;
+mod limits;
 mod old_copy;
 mod process;
 mod program;
