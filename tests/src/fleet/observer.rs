@@ -111,7 +111,9 @@ impl Observer {
         self.docker.create_volume(made).await.context("no volume as a mark")?;
         let mut state = self.state.subscribe();
         let told = |state: &State| state.broken.is_some() || state.marks.contains(&mark);
-        let came = tokio::time::timeout(PATIENCE, state.wait_for(told)).await;
+        // What is borrowed from the state must not be held while the Engine is waited for.
+        let came =
+            tokio::time::timeout(PATIENCE, state.wait_for(told)).await.map(|it| it.map(drop));
         self.docker.remove_volume(&mark, None::<RemoveVolumeOptions>).await?;
         came.context("the Engine's events do not come")?.context("the observer ended")?;
         Ok(())

@@ -68,7 +68,7 @@ macro_rules! shares {
         $(#[tokio::test(flavor = "multi_thread")]
         async fn $name() -> Result<()> {
             // What a host waits for takes no time of the machine.
-            const HOSTS: usize = 4;
+            const HOSTS: usize = 3;
             let (first, points) = (|host| $test + $tests * host, Points::new());
             let cells = (0..HOSTS).map(|host| $cells(first(host), $tests * HOSTS, &points));
             try_join_all(cells).await.map(drop)
@@ -147,16 +147,19 @@ async fn upgrade_cells(first: usize, step: usize, points: &Points) -> Result<()>
     .await
 }
 
-shares! { upgrade_cells of 9:
-    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_1_of_9 0
-    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_2_of_9 1
-    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_3_of_9 2
-    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_4_of_9 3
-    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_5_of_9 4
-    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_6_of_9 5
-    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_7_of_9 6
-    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_8_of_9 7
-    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_9_of_9 8
+shares! { upgrade_cells of 12:
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_1_of_12 0
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_2_of_12 1
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_3_of_12 2
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_4_of_12 3
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_5_of_12 4
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_6_of_12 5
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_7_of_12 6
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_8_of_12 7
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_9_of_12 8
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_10_of_12 9
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_11_of_12 10
+    a_crash_at_any_write_of_an_upgrade_ends_with_the_new_node_12_of_12 11
 }
 
 /// Crashes at points of the undo of a release that is another version than was signed.

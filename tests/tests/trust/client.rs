@@ -27,7 +27,8 @@ async fn published(dir: &Path) -> Result<(Vec<u8>, Offer)> {
     officers.attach(&board.address).await?;
     officers.publish_keys().await?;
     let mut four = roster(1);
-    (four.network, four.issued) = (NETWORK.into(), Timestamp::now().round(jiff::Unit::Second)?);
+    (four.network, four.issued) =
+        (NETWORK.into(), Timestamp::from_second(Timestamp::now().as_second())?);
     officers.publish_roster(&four).await?;
     let root = officers.first_root().0.to_vec();
     Ok((root, officers.trust.offer(0)))
