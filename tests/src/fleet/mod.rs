@@ -371,22 +371,13 @@ impl Fleet {
     /// The verdict.
     pub async fn end(self) -> Result<()> {
         self.observer.verdict().await?;
-        let equivocations = self.referee.report(0).equivocations;
-        let strangers = touched::strangers(&self.delegates, &self.observer.seen());
         let seen = self.observer.seen();
-        let unseen = self
-            .delegates
-            .iter()
-            .find(|it| seen.iter().all(|seen| seen.operator != it.home.operator()));
-        ensure!(
-            unseen.is_none(),
-            "the observer saw no start of {}",
-            unseen.map_or("", |it| &it.name)
-        );
-        ensure!(
-            equivocations.is_empty(),
-            "UNSAFE: two connections with one key: {equivocations:?}"
-        );
+        let ran = |it: &Delegate| seen.iter().any(|seen| seen.operator == it.home.operator());
+        let unseen = self.delegates.iter().find(|it| !ran(it)).map(|it| &it.name);
+        let twins = self.referee.report(0).equivocations;
+        let strangers = touched::strangers(&self.delegates, &seen);
+        ensure!(unseen.is_none(), "the observer saw no start of {unseen:?}");
+        ensure!(twins.is_empty(), "UNSAFE: two connections with one key: {twins:?}");
         ensure!(
             strangers.is_empty(),
             "UNSAFE: an agent touched another's container: {strangers:?}"
