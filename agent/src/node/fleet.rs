@@ -12,6 +12,8 @@ use muster_proto::rule::Evidence;
 pub struct Fleet {
     /// Median height of the others' fresh beacons; none when there are none.
     pub median: Option<u64>,
+    /// The greatest of these heights.
+    pub tip: Option<u64>,
     /// The height of at least one other fresh beacon grew a short while ago.
     pub advancing: bool,
     /// More than two thirds of the active seats run, this node counted as running.
@@ -66,7 +68,8 @@ impl FleetWatch {
                 growth.is_some_and(|grew| now.duration_since(grew) <= stale * STILL_AFTER_STALE);
         }
         let quorum = 3 * seats.len() as u64 > 2 * u64::from(plan.active);
-        Fleet { median: median(&mut heights), advancing, quorum }
+        let tip = heights.iter().copied().max();
+        Fleet { median: median(&mut heights), tip, advancing, quorum }
     }
 
     fn grown(&mut self, node: &NodeName, height: u64, now: Timestamp) -> Option<Timestamp> {

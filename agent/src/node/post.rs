@@ -21,8 +21,8 @@ const ROUND_AT_REST: u64 = 2;
 /// An answer that is missing for less than this does not break what held so far.
 const BLIND_MS: u64 = 3_000;
 
-/// A height that grew within this time shows that the chain advances, whatever beacons say:
-/// three of the slowest intervals.
+/// A height that grew beyond the others' within this time shows that the chain advances, whatever
+/// beacons say: three of the slowest intervals.
 const OWN_GROWTH_MS: u64 = 30_000;
 
 /// What the node is held to.
@@ -139,6 +139,8 @@ pub struct Post {
     /// Height at the first answer, and at the last growth with its time.
     first_height: Option<u64>,
     growth: Option<(u64, Option<Timestamp>)>,
+    /// When it last grew beyond every height that others tell: a block of now, not one fetched.
+    led: Option<Timestamp>,
     well_since: Option<Timestamp>,
     stood_still_ms: u64,
     /// How often the Engine had restarted the container at the sample before.
@@ -166,6 +168,7 @@ impl Post {
             last: None,
             first_height: None,
             growth: None,
+            led: None,
             well_since: None,
             stood_still_ms: 0,
             restarts: None,
@@ -225,6 +228,9 @@ impl Post {
             Some((known, at)) if height > *known => {
                 *known = height;
                 *at = Some(sample.at);
+                if sample.fleet.tip.is_none_or(|tip| height > tip) {
+                    self.led = Some(sample.at);
+                }
             }
             Some(_) => {}
         }
@@ -307,8 +313,7 @@ impl Post {
 
     /// The fleet advances with a quorum, or this very node does.
     fn can_tell(&self, sample: &Sample) -> bool {
-        let grew = self.growth.and_then(|(_, at)| at);
-        let own = grew.is_some_and(|at| millis(at, sample.at) < OWN_GROWTH_MS);
+        let own = self.led.is_some_and(|at| millis(at, sample.at) < OWN_GROWTH_MS);
         own || (sample.fleet.advancing && sample.fleet.quorum)
     }
 

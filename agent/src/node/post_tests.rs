@@ -56,7 +56,7 @@ fn sample(ms: u64) -> Sample {
         peers: Some(3),
         version: Some("v2".into()),
         genesis: Some(Digest::of(b"genesis")),
-        fleet: Fleet { median: Some(height), advancing: true, quorum: true },
+        fleet: Fleet { median: Some(height), tip: Some(height), advancing: true, quorum: true },
     }
 }
 
@@ -179,7 +179,7 @@ fn one_missing_answer_is_no_break() {
 
 fn stalled(_: u64, sample: &mut Sample) {
     sample.height = Some(100);
-    sample.fleet = Fleet { median: Some(100), advancing: false, quorum: true };
+    sample.fleet = Fleet { median: Some(100), tip: Some(100), advancing: false, quorum: true };
 }
 
 #[test]
@@ -194,9 +194,24 @@ fn on_a_stalled_chain_nobody_can_tell_and_the_deadline_stands_still() {
 fn without_a_quorum_nobody_can_tell() {
     let (test, _) = run(terms(), 600_000, |ms, sample| {
         stalled(ms, sample);
-        sample.fleet = Fleet { median: Some(900), advancing: true, quorum: false };
+        sample.fleet = Fleet { median: Some(900), tip: Some(900), advancing: true, quorum: false };
     });
     assert!(matches!(test, Test::CannotTell(_)), "{test:?}");
+}
+
+#[test]
+fn a_block_fetched_from_the_others_does_not_show_that_the_chain_advances() {
+    let fetched = |at: u64, tip: u64| {
+        run(terms(), 200_000, |ms, sample| {
+            sample.height = Some(if ms < at { 6 } else { 7 });
+            sample.fleet =
+                Fleet { median: Some(tip), tip: Some(tip), advancing: false, quorum: false };
+        })
+    };
+    // The others' last block: one that was down fetches it, and the chain stands.
+    assert_eq!(code_of(&fetched(1_000, 7).0), "E327");
+    // A block nobody else has told of is a new one; the chain advanced a moment ago.
+    assert_eq!(code_of(&fetched(180_000, 6).0), "E317");
 }
 
 #[test]

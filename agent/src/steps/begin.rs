@@ -107,7 +107,7 @@ impl Work<'_> {
         }
         self.is_past_startup(node).await?;
         if self.plan.class != Class::Emergency {
-            self.runner.show(&self.id, "beat");
+            self.runner.show(&self.id, "waiting for the beat");
             self.wait_for_beat(node).await;
         }
         let newest = self.runner.probe.newest(node).await;

@@ -22,7 +22,7 @@ impl Work<'_> {
         if self.fold().stage != Stage::Begun {
             return Ok(self.fold().stage);
         }
-        self.runner.show(&self.id, "settle");
+        self.runner.show(&self.id, "finding out how far it came");
         let found = self.found()?;
         let node = inspect(self, &found.id).await?;
         if !self.takes_away() {

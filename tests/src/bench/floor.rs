@@ -226,7 +226,7 @@ impl Floor {
         let other = self.inspect(&neighbour.name).await?;
         loop {
             let median = neighbour.probe.height(&other).await;
-            let fleet = Fleet { median, advancing: true, quorum: true };
+            let fleet = Fleet { median, tip: median, advancing: true, quorum: true };
             let seen = node.probe.look(id, true).await;
             match post.add(&Sample::of(&seen, fleet)) {
                 Test::Pass => return Ok(()),

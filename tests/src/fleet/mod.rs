@@ -318,7 +318,8 @@ impl Fleet {
                 return Ok(());
             }
         }
-        bail!("the agent of {name} never said it; the last word was {last}")
+        let log = self.delegate(name).log();
+        bail!("the agent of {name} never said it; the last word was {last}\n---- its log\n{log}")
     }
 
     /// Somebody with the real `muster` who may watch. The board starts again to learn of him.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use bollard::models::NetworkConnectRequest;
 use muster_agent::runtime::Engine;
 use muster_proto::documents::Digest;
 use muster_proto::documents::release::{GenesisChange, Priority, Release};
@@ -13,11 +14,12 @@ use muster_tests::fleet::delegate::ENGINE;
 use muster_tests::fleet::script::Script;
 use muster_tests::fleet::{Fleet, Make, OLD};
 use muster_tests::node::behaviour::Behaviour;
+use muster_tests::node::host::Network;
 
 use crate::node::Node;
 
 /// Nodes that go through a plan; the last one is left undisturbed.
-const FOLLOWERS: u8 = 9;
+const FOLLOWERS: u8 = 10;
 
 /// A version as every fleet of this file knows it.
 pub(crate) fn version(name: &str) -> Behaviour {
@@ -38,6 +40,16 @@ impl Bench {
     pub(crate) async fn up() -> Result<Self> {
         let make = Make { size: 1, followers: FOLLOWERS, boards: 1, behaviour: version(OLD) };
         let fleet = Fleet::up(make).await?;
+        // Joining it is a call of its own when a successor is made.
+        let name = format!("{}-beside", fleet.run);
+        let beside = Network::create(&fleet.docker, &name, &fleet.run).await?;
+        for delegate in fleet.delegates.iter().filter(|delegate| !delegate.seat) {
+            let joins = NetworkConnectRequest {
+                container: delegate.container.clone(),
+                ..NetworkConnectRequest::default()
+            };
+            fleet.docker.connect_network(&beside.id, joins).await?;
+        }
         let engine = Engine::new(ENGINE, Duration::from_secs(15));
         let genesis = std::fs::read(fleet.delegates[0].home.genesis())?;
         let mut nodes = BTreeMap::new();

@@ -93,9 +93,13 @@ impl Table {
 /// `POST /containers/4f2a…/kill?signal=SIGTERM` → `POST containers/…/kill SIGTERM`.
 fn shape(call: &Call) -> String {
     let (path, query) = call.path.split_once('?').unwrap_or((&call.path, ""));
-    let is_id = |part: &&str| part.len() == 64 && part.bytes().all(|b| b.is_ascii_hexdigit());
-    let parts = path.trim_start_matches('/').split('/');
-    let parts: Vec<_> = parts.map(|part| if is_id(&part) { "…" } else { part }).collect();
+    let is_id = |part: &str| part.len() == 64 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut parts: Vec<_> = path.trim_start_matches('/').split('/').collect();
+    for at in 1..parts.len() {
+        if is_id(parts[at]) || parts[at - 1] == "networks" {
+            parts[at] = "…";
+        }
+    }
     let signal = query.strip_prefix("signal=").unwrap_or_default();
     format!("{} {} {signal}", call.method, parts.join("/"))
 }

@@ -2,9 +2,11 @@
 
 mod engine;
 mod kit;
+mod pull;
 mod refused;
 mod same;
 mod simple;
 mod state;
+mod torn;
 mod upgrade;
 mod writes;

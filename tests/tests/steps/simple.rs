@@ -121,7 +121,7 @@ async fn a_stop_meets_the_beat() -> Result<()> {
     on_host_with("beat", 2.5, async |host| {
         let (runner, _journal) = host.runner(kit::undisturbed())?;
         let mut kills = kit::kills(host);
-        for serial in 42..46 {
+        for serial in 42..45 {
             let restart = kit::plan(serial, Action::Restart);
             let restart = kit::changed(&restart, |plan| plan.deadline.per_node_ms = 60_000);
             ensure!(kit::drive(&runner, &restart).await? == End::Final(Final::Done));

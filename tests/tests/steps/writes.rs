@@ -264,16 +264,21 @@ async fn simple_cells(first: usize, step: usize, points: &Points) -> Result<()> 
     .await
 }
 
-shares! { simple_cells of 9:
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_1_of_9 0
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_2_of_9 1
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_3_of_9 2
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_4_of_9 3
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_5_of_9 4
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_6_of_9 5
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_7_of_9 6
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_8_of_9 7
-    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_9_of_9 8
+shares! { simple_cells of 14:
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_1_of_14 0
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_2_of_14 1
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_3_of_14 2
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_4_of_14 3
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_5_of_14 4
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_6_of_14 5
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_7_of_14 6
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_8_of_14 7
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_9_of_14 8
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_10_of_14 9
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_11_of_14 10
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_12_of_14 11
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_13_of_14 12
+    a_crash_at_any_write_of_a_restart_stop_or_start_is_made_good_14_of_14 13
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ pub(crate) fn plan(serial: u64, action: Action) -> PlanContext {
         plan_bytes: bytes.into(),
         release: None,
         genesis: None,
-        fleet: Fleet { median: None, advancing: true, quorum: true },
+        fleet: Fleet { median: None, tip: None, advancing: true, quorum: true },
         again,
     }
 }
