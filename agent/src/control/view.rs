@@ -1,7 +1,7 @@
 //! What the delegate sees, as values; the screens and `--json` both come from these.
 
 use jiff::Timestamp;
-use muster_proto::documents::plan::Urgency;
+use muster_proto::documents::plan::{Drill, Urgency};
 use muster_proto::documents::{Class, NodeName, PlanId};
 use muster_proto::evidence::beacon::Health;
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,9 @@ pub struct PlanView {
     pub plan: PlanId,
     /// For people.
     pub title: String,
+    /// Whether it is a rehearsal.
+    #[serde(default)]
+    pub drill: Drill,
     /// `stop`, `start`, `restart`, `upgrade`.
     pub action: String,
     /// The stage achieved, as a word.

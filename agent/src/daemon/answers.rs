@@ -101,10 +101,10 @@ impl Core {
         let patience = SignedDuration::from_millis(patience);
         Pending {
             plan: id.clone(),
-            title: said::one_line(&plan.title),
+            title: said::one_line(&plan.headline()),
             what: words::action(plan),
             urgency: plan.urgency,
-            drill: plan.drill,
+            drill: plan.drill.is_drill(),
             since,
             until: plan.valid.until,
             absent_from: since.and_then(|since| since.checked_add(patience).ok()),

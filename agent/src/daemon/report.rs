@@ -97,7 +97,8 @@ pub(crate) fn plan_view(
     };
     PlanView {
         plan: id.clone(),
-        title: said::one_line(&plan.title),
+        title: said::one_line(&plan.headline()),
+        drill: plan.drill,
         action: words::action(plan),
         stage: words::stage(fold.stage).into(),
         over: matches!(fold.stage, Stage::Over(_)) || ended,

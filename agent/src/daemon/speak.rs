@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use muster_proto::documents::PlanId;
 use muster_proto::documents::ids::Counter;
+use muster_proto::documents::plan::Urgency;
+use muster_proto::documents::{Class, PlanId};
 use muster_proto::evidence::beacon::{self, Health};
 use muster_proto::evidence::{Beacon, Envelope};
 
@@ -14,6 +15,7 @@ use crate::control::said;
 use crate::decide::{pace, words};
 use crate::journal::JournalError;
 use crate::node::Seen;
+use crate::policy::Rule;
 
 /// A beacon tells no more plans than this.
 const DOING: usize = 8;
@@ -79,9 +81,18 @@ impl Core {
             head: self.journal.head()?,
             newest: self.newest(),
             doing: self.doings(),
+            emergency: Some(self.on_emergency()),
         };
         let envelope = Envelope::sign(&beacon, self.me.key.signing_key())?;
         Ok((counter, envelope.to_bytes::<Beacon>()))
+    }
+
+    fn on_emergency(&self) -> beacon::OnEmergency {
+        match self.policy.policy().rule(Class::Emergency, Urgency::Urgent) {
+            Rule::Apply => beacon::OnEmergency::Apply,
+            Rule::Ask => beacon::OnEmergency::Ask,
+            Rule::Refuse => beacon::OnEmergency::Refuse,
+        }
     }
 
     /// The newest plan per counter, so that nobody can hide it from those who hear us (rule 12).

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use muster_proto::documents::plan::{
-    Action, BeaconTerms, Budget, Compatibility, Deadline, Failures, HealthTerms, Member, Then,
-    Unmanaged, Urgency, Validity, Wave,
+    Action, BeaconTerms, Budget, Compatibility, Deadline, Drill, Failures, HealthTerms, Member,
+    Then, Unmanaged, Urgency, Validity, Wave,
 };
 use muster_proto::documents::{Class, NodeName, Plan, PlanId, canonical};
 
@@ -58,7 +58,7 @@ pub(crate) fn plan(serial: u64) -> (PlanId, Plan) {
             hold_ms: 1,
         },
         deadline: Deadline { per_node_ms: 60_000, before_height: None },
-        drill: false,
+        drill: Drill::No,
     };
     let bytes = canonical::to_bytes(&plan).expect("canonical");
     (plan.id(&bytes), plan)

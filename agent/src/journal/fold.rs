@@ -77,6 +77,7 @@ pub fn next(stage: Stage, undoing: bool, event: &Milestone) -> Option<Stage> {
         (Prepared, false, M::Unprepared) => Acknowledged,
         (Prepared, false, M::Begun { .. }) => Begun,
         (Begun, false, M::Lapsed) => Prepared,
+        (Begun, false, M::Rehearsed) => Over(Final::Done),
         (Begun, false, M::Stopped) => Stopped,
         (Stopped, false, M::Swapped) => Swapped,
         (Begun | Stopped | Swapped, false, M::Started) => Started,

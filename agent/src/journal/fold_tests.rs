@@ -13,6 +13,7 @@ fn milestones() -> Vec<(&'static str, Milestone)> {
         ("unprepared", Milestone::Unprepared),
         ("begun", Milestone::Begun { tip: None }),
         ("lapsed", Milestone::Lapsed),
+        ("rehearsed", Milestone::Rehearsed),
         ("stopped", Milestone::Stopped),
         ("swapped", Milestone::Swapped),
         ("started", Milestone::Started),
@@ -66,7 +67,7 @@ Acknowledged: asked prepared→Prepared failed undoing stuck declined→Over(Dec
 Acknowledged undoing: failed stuck rolled-back→Over(RolledBack)
 Prepared: asked unprepared→Acknowledged begun→Begun failed undoing stuck declined→Over(Declined)
 Prepared undoing: failed stuck rolled-back→Over(RolledBack)
-Begun: lapsed→Prepared stopped→Stopped started→Started failed undoing stuck
+Begun: lapsed→Prepared rehearsed→Over(Done) stopped→Stopped started→Started failed undoing stuck
 Begun undoing: interrupted failed stuck rolled-back→Over(RolledBack)
 Stopped: swapped→Swapped started→Started interrupted passed→Passed failed undoing stuck
 Stopped undoing: interrupted failed stuck rolled-back→Over(RolledBack)

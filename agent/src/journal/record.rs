@@ -77,6 +77,8 @@ pub enum Milestone {
         /// Never later than the stage it had.
         to: GoOn,
     },
+    /// The last word of a dry drill: every check was passed and nothing was done.
+    Rehearsed,
     /// A step failed for good.
     Failed(Cause),
     /// What was done is being taken back.
@@ -172,6 +174,13 @@ pub enum Effect {
     RenameNew,
     /// The node has the restart policy that the old one had.
     Rearm,
+}
+
+impl Effect {
+    /// It is done while the node runs, and taken away again when the plan does not begin.
+    pub fn is_preparation(&self) -> bool {
+        matches!(self, Effect::Pull | Effect::Stage | Effect::Create | Effect::Connect(_))
+    }
 }
 
 impl std::fmt::Display for Effect {

@@ -41,6 +41,7 @@ impl Work<'_> {
         };
         match (context.again)() {
             Err(reason) => Ok(Ran::NotNow(reason)),
+            Ok(permit) if self.is_dry() => self.rehearse(permit, tip).await,
             Ok(permit) => self.go(permit, tip).await,
         }
     }

@@ -90,6 +90,8 @@ codes! {
         "look at the Engine; it is tried again"
     INTERRUPTED "E335" "an emergency stopped the node in the middle of this step"
         "nothing; the plan that ends the emergency says which node starts"
+    DRY "E336" "a dry drill would have touched the node"
+        "a fault of this program: report it; the node was not touched"
 }
 
 /// The code with this text; [`ENGINE`] when there is none (an older journal's).

@@ -66,6 +66,7 @@ impl Work<'_> {
             height: seen.height.or(left),
             image: node.image,
             away_ms: away_ms.filter(|_| running),
+            would: None,
         })
     }
 }

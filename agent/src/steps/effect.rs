@@ -1,5 +1,6 @@
 //! One small effect: already done? do it, did it work? and how it is taken back.
 
+use super::code;
 use super::error::StepError;
 use super::work::Work;
 use crate::journal::{Effect, Fact, Record};
@@ -34,6 +35,9 @@ impl Work<'_> {
     /// Brings an effect about: intent, effect, fact.
     pub(super) async fn carry(&self, act: &impl Act) -> Result<Fact, StepError> {
         let effect = act.effect();
+        if self.is_dry() && !effect.is_preparation() {
+            return Err(StepError::fatal(code::DRY, effect.to_string()));
+        }
         self.runner.show(&self.id, effect.to_string());
         if let Precheck::Done(fact) = act.precheck(self).await? {
             if self.fold().done.get(&effect) != Some(&fact) {

@@ -20,6 +20,7 @@ pub mod code;
 mod commit;
 mod context;
 mod create;
+mod dry;
 mod effect;
 mod error;
 mod examine;

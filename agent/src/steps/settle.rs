@@ -22,6 +22,9 @@ impl Work<'_> {
         if self.fold().stage != Stage::Begun {
             return Ok(self.fold().stage);
         }
+        if self.is_dry() {
+            return self.lapse();
+        }
         self.runner.show(&self.id, "finding out how far it came");
         let found = self.found()?;
         let node = inspect(self, &found.id).await?;

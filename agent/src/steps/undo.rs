@@ -98,7 +98,7 @@ impl Work<'_> {
             code: code::UNDO.code.into(),
             text: code::UNDO.what.into(),
         });
-        let failed = because.code != code::INTERRUPTED.code;
+        let failed = because.code != code::INTERRUPTED.code && !self.is_dry();
         if let Action::Upgrade(wanted) = &self.plan.action
             && failed
         {

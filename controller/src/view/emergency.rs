@@ -6,6 +6,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use muster_proto::documents::{NodeName, Plan, Roster};
+use muster_proto::evidence::beacon::OnEmergency;
 use muster_proto::rule::Evidence;
 use serde::Serialize;
 
@@ -136,7 +137,7 @@ fn halt(plan: &Plan) -> Option<Halt> {
     Some(Halt { after, at_latest: plan.slot(&node)?, node })
 }
 
-/// Who has no agent, or whose agent is not heard now.
+/// Who has no agent, whose agent is not heard now, or whose policy does not obey.
 fn calls(input: Input<'_>, now: Timestamp) -> Vec<Call> {
     let measure = Measure::of(input.plan);
     let meant: BTreeSet<_> = input.plan.order().map(|(_, name)| name).collect();
@@ -150,11 +151,20 @@ fn calls(input: Input<'_>, now: Timestamp) -> Vec<Call> {
             | Standing::Silent { .. }
             | Standing::Quarantined
             | Standing::ClockOff) => deaf.because(),
-            _ => return None,
+            _ => does_not_obey(input.evidence, &node.name)?.into(),
         };
         Some(Call { node: node.name.clone(), why, contact: node.contact.clone() })
     };
     nodes.filter_map(call).collect()
+}
+
+/// By what the agent last said of its policy.
+fn does_not_obey(evidence: &Evidence, node: &NodeName) -> Option<&'static str> {
+    match evidence.nodes.get(node)?.beacon.as_ref()?.emergency? {
+        OnEmergency::Apply => None,
+        OnEmergency::Ask => Some("it asks its operator first"),
+        OnEmergency::Refuse => Some("its policy refuses emergencies"),
+    }
 }
 
 impl Preview {
@@ -227,8 +237,7 @@ impl fmt::Display for Preview {
             format!("starting again takes {} of {} hotfix keys", self.start_needs, self.start_keys);
         writeln!(f, "{}", line("then", &again))?;
         if self.calls.is_empty() {
-            let fine =
-                "every agent is heard now; whether its operator's policy obeys, he alone knows";
+            let fine = "nobody: every agent is heard now, and none says that it would not obey";
             return writeln!(f, "{}", line("call", fine));
         }
         let many = match self.calls.len() {
@@ -268,6 +277,13 @@ mod tests {
         let mut evidence = all_well(8);
         evidence.nodes.get_mut(&name(3)).expect("node-03").beacon =
             Some(beacon(3, 372, 36_884_000));
+        let says = |evidence: &mut Evidence, node, word| {
+            let facts = evidence.nodes.get_mut(&name(node)).expect("it is there");
+            facts.beacon.as_mut().expect("a beacon").emergency = Some(word);
+        };
+        says(&mut evidence, 1, OnEmergency::Apply);
+        says(&mut evidence, 5, OnEmergency::Ask);
+        says(&mut evidence, 6, OnEmergency::Refuse);
         let shown = shown(&stop(5_000), &evidence, true);
         let text = shown.to_string();
         let expected = "\
@@ -279,8 +295,10 @@ This stops 7 nodes of testnet one by one, 5 s apart at the latest, beginning at
   chain     it halts after the 3rd active one of 8, node-03, at the latest 23
             Jul 12:00:10 UTC (height now 36 884 100)
   then      starting again takes 2 of 3 hotfix keys
-  call      2 nodes will not obey by themselves:
+  call      4 nodes will not obey by themselves:
             node-03 (no beacon for 6 min 12 s): ops3@example.org
+            node-05 (it asks its operator first): ops5@example.org
+            node-06 (its policy refuses emergencies): ops6@example.org
             node-08 (no agent): ops8@example.org
 ";
         assert_eq!(text, expected, "\n{text}");

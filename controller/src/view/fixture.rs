@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use muster_proto::documents::plan::{
-    Action, BeaconTerms, Budget, Compatibility, Deadline, Failures, HealthTerms, Member, Plan,
-    Then, Unmanaged, Urgency, Validity, Wave,
+    Action, BeaconTerms, Budget, Compatibility, Deadline, Drill, Failures, HealthTerms, Member,
+    Plan, Then, Unmanaged, Urgency, Validity, Wave,
 };
 use muster_proto::documents::roster::{Consensus, Node, Role};
 use muster_proto::documents::{
@@ -125,7 +125,7 @@ pub(crate) fn plan(many: u8) -> (PlanId, Plan) {
             hold_ms: 120_000,
         },
         deadline: Deadline { per_node_ms: 1_200_000, before_height: None },
-        drill: false,
+        drill: Drill::No,
     };
     let id = PlanId { class: plan.class, serial: plan.serial, digest: Digest::of(b"plan") };
     (id, plan)
@@ -148,6 +148,7 @@ pub(crate) fn beacon(number: u8, age: i64, height: u64) -> Beacon {
         head: None,
         newest: BTreeMap::new(),
         doing: Vec::new(),
+        emergency: None,
     }
 }
 

@@ -97,7 +97,7 @@ fn line(entry: &Entry, plan: &Plan, known: &BTreeMap<PlanId, Plan>) -> (Line, us
     }
     let line = Line {
         verified: known.contains_key(&id),
-        title: plan.title.clone(),
+        title: plan.headline(),
         action: plan.action.word(),
         published_at: entry.published_at,
         nodes: ordered.len(),

@@ -103,5 +103,7 @@ fn ended(outcome: &Outcome) -> String {
     let version = outcome.version.as_ref().map_or(String::new(), |v| format!(", {v}"));
     let at = outcome.height.map_or(String::new(), |at| format!(", height {}", height(at)));
     let away = outcome.away_ms.map_or(String::new(), |ms| format!(", away for {}", span(ms)));
-    format!("{version}{at}, image {}{away}", outcome.image.short())
+    let would =
+        outcome.would.as_ref().map_or(String::new(), |would| format!("; dry: would {would}"));
+    format!("{version}{at}, image {}{away}{would}", outcome.image.short())
 }

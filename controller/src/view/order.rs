@@ -6,7 +6,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 use muster_proto::documents::author::summary;
-use muster_proto::documents::plan::{Action, Budget, Compatibility, Plan, Unmanaged, Urgency};
+use muster_proto::documents::plan::{
+    Action, Budget, Compatibility, Drill, Plan, Unmanaged, Urgency,
+};
 use muster_proto::documents::release::{GenesisChange, Release};
 use muster_proto::documents::{Class, NodeName};
 use serde::Serialize;
@@ -72,7 +74,7 @@ pub fn order(plan: &Plan, release: Option<&Release>) -> Order {
     let outside = plan.members.iter().filter(|member| !ordered.contains(&member.name));
     Order {
         plan: format!("{}/{}", plan.class, plan.serial),
-        title: plan.title.clone(),
+        title: plan.headline(),
         class: plan.class,
         urgency: plan.urgency,
         network: plan.network.clone(),
@@ -161,8 +163,10 @@ fn remarks(plan: &Plan) -> Vec<String> {
             remarks.push("nodes without an agent are up while two others see them grow".into());
         }
     }
-    if plan.drill {
-        remarks.push("this is a drill".into());
+    match plan.drill {
+        Drill::No => {}
+        Drill::Real => remarks.push("this is a drill: the real thing, under the drill keys".into()),
+        Drill::Dry => remarks.push("this is a dry drill: no node is touched".into()),
     }
     remarks
 }

@@ -1,8 +1,8 @@
 //! Small goldens of what people see; every one keeps to 80 columns.
 
-use muster_proto::documents::plan::{Action, Unmanaged};
+use muster_proto::documents::plan::{Action, Schedule, Unmanaged};
 use muster_proto::documents::roster::Role;
-use muster_proto::documents::{Plan, PlanId};
+use muster_proto::documents::{Class, Plan, PlanId};
 use muster_proto::rule::Evidence;
 
 use super::fixture::{all_well, beacon, before, name, now, plan, roster};
@@ -268,4 +268,15 @@ fn why_names_also_those_away_who_stand_in_no_wave() {
     evidence.nodes.get_mut(&name(6)).expect("node-06").beacon = Some(beacon(6, 2, 36_884_100));
     let started = ["node-03 no beacon for 6 min 12 s", "node-07 no agent"];
     assert_eq!(why(&plan, &evidence), started, "a start is for those who are down");
+}
+
+#[test]
+fn why_says_by_when_a_node_goes_in_an_emergency() {
+    let (id, plan) = plan(7);
+    let schedule = Some(Schedule { start: now(), pace_ms: 5_000, grace_ms: 60_000 });
+    let stop = Plan { action: Action::Stop, class: Class::Emergency, schedule, ..plan };
+    let rollout = rollout_of(&id, &stop, &half_way(7));
+    let why = super::why::why_node(&rollout, &stop, &half_way(7), &name(4)).to_string();
+    let goes = "23 Jul 12:00:15 UTC at the latest, also when nobody can be reached";
+    assert!(why.contains(goes), "{why}");
 }

@@ -8,7 +8,7 @@ use muster_proto::rule::Evidence;
 use serde::Serialize;
 
 use super::rollout::{NodeLine, Place, Rollout, WaveLine};
-use super::words::{ago, count, labelled, names};
+use super::words::{ago, count, labelled, moment, names};
 
 /// Names shown before a list is shortened.
 const SHOWN: usize = 5;
@@ -30,6 +30,8 @@ pub struct WhyNode {
     pub position: Option<usize>,
     /// How many stand in the order.
     pub of: usize,
+    /// By when it goes at the latest, whoever can be reached; of an emergency only.
+    pub slot: Option<Timestamp>,
     /// Its line in the rollout.
     pub line: Option<NodeLine>,
     /// Gates before its own wave.
@@ -68,6 +70,7 @@ pub fn why_node(rollout: &Rollout, plan: &Plan, evidence: &Evidence, node: &Node
         at: rollout.at,
         position: at.map(|at| at + 1),
         of: rollout.nodes.len(),
+        slot: plan.slot(node),
         line,
         gates: wave.map(|wave| rollout.waves[..wave].to_vec()).unwrap_or_default(),
         at_work: of_place(Place::Now).map(|line| line.name.clone()).collect(),
@@ -98,6 +101,10 @@ impl fmt::Display for WhyNode {
         let place = format!("{position} of {}, in wave {}", self.of, line.wave);
         let plan = format!("{} · {} · {} · {place}", self.plan, self.title, self.action);
         writeln!(f, "{}", labelled("plan", &plan))?;
+        if let Some(slot) = self.slot.filter(|_| !line.place.is_final()) {
+            let text = format!("{} at the latest, also when nobody can be reached", moment(slot));
+            writeln!(f, "{}", labelled("goes", &text))?;
+        }
         for (at, wave) in self.gates.iter().enumerate() {
             writeln!(f, "{}", labelled(if at == 0 { "needs" } else { "" }, &gate(wave)))?;
         }

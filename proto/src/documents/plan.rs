@@ -67,7 +67,41 @@ pub struct Plan {
     /// Time per node, and the height by which all must be done.
     pub deadline: Deadline,
     /// Labelled as a drill wherever a person or a monitor looks.
-    pub drill: bool,
+    pub drill: Drill,
+}
+
+/// Whether it is a rehearsal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Drill {
+    /// It is not.
+    #[default]
+    No,
+    /// It does the real thing, under the drill role's keys.
+    Real,
+    /// Every check up to the last moment before the effect, and no effect.
+    Dry,
+}
+
+impl Drill {
+    /// A rehearsal, of either kind.
+    pub fn is_drill(self) -> bool {
+        self != Drill::No
+    }
+
+    /// Nothing is done to any node.
+    pub fn is_dry(self) -> bool {
+        self == Drill::Dry
+    }
+
+    /// What people see of it; none when it is no drill.
+    pub fn mark(self) -> Option<&'static str> {
+        match self {
+            Drill::No => None,
+            Drill::Real => Some("DRILL"),
+            Drill::Dry => Some("DRY DRILL"),
+        }
+    }
 }
 
 /// How soon people are expected to act.
@@ -314,7 +348,20 @@ impl Plan {
 
     /// All emergencies up to this serial are ended by this plan. Only the full threshold can.
     pub fn ended_emergencies(&self) -> Option<Ends> {
-        self.ends.filter(|_| self.class == Class::Hotfix)
+        self.ends.filter(|_| self.class == Class::Hotfix && !self.drill.is_dry())
+    }
+
+    /// The title as every screen shows it: that of a drill begins with `DRILL` or `DRY DRILL`.
+    pub fn headline(&self) -> String {
+        match self.drill.mark() {
+            Some(mark) => format!("{mark}: {}", self.title),
+            None => self.title.clone(),
+        }
+    }
+
+    /// It leaves its nodes down, and is well when they are.
+    pub fn leaves_down(&self) -> bool {
+        matches!(self.action, Action::Stop) && !self.drill.is_dry()
     }
 
     /// The member of that name.

@@ -33,6 +33,21 @@ pub struct Beacon {
     /// What it does or waits for, per open plan; for people, never for the rule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doing: Vec<Doing>,
+    /// What its operator's policy does with an emergency; for people, never for the rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<OnEmergency>,
+}
+
+/// What a policy does with an emergency stop (which is always urgent).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnEmergency {
+    /// The agent stops its node by itself.
+    Apply,
+    /// It asks its operator first.
+    Ask,
+    /// It declines.
+    Refuse,
 }
 
 /// How the node is.

@@ -46,7 +46,7 @@ fn plan(serial: u64, members: Vec<Member>) -> Plan {
         "beacon": {"every_ms": 2000, "stale_ms": 10000, "skew_ms": 5000}, "absent_after_ms": 60000,
         "health": {"boot_ms": 1, "ready_ms": 1, "advance_blocks": 1, "lag_blocks": 1, "peers": 1,
                    "hold_ms": 1},
-        "deadline": {"per_node_ms": 1}, "drill": false,
+        "deadline": {"per_node_ms": 1}, "drill": "no",
     });
     serde_json::from_value(json).expect("a plan")
 }
@@ -143,6 +143,7 @@ impl Writer {
             head: self.head(),
             newest: BTreeMap::new(),
             doing: Vec::new(),
+            emergency: None,
         }
     }
 

@@ -101,6 +101,9 @@ pub struct Outcome {
     /// away or stayed down.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub away_ms: Option<u64>,
+    /// What would have been done, one line for people; of a dry drill only, which does nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would: Option<String>,
 }
 
 impl Event {

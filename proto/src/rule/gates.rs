@@ -4,7 +4,7 @@ use super::decision::Final;
 use super::reason::Reason;
 use super::sight::{Row, Sight, millis};
 use crate::documents::NodeName;
-use crate::documents::plan::{Action, Wave};
+use crate::documents::plan::Wave;
 
 /// How far a wave's gate is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,9 +73,9 @@ fn has_soaked(sight: &Sight<'_>, wave: &Wave, row: &Row<'_>) -> bool {
     let (Some(done), Some(beacon)) = (done, beacon) else { return false };
     let health = &beacon.health;
     // A stopped node is well when it is down.
-    let well = match sight.plan().action {
-        Action::Stop => !health.running,
-        _ => health.running && health.height.is_some() && !health.paused,
+    let well = match sight.plan().leaves_down() {
+        true => !health.running,
+        false => health.running && health.height.is_some() && !health.paused,
     };
     well && row.listed && beacon.at.duration_since(done) >= millis(wave.soak_ms)
 }

@@ -9,7 +9,6 @@ use super::facts::{Documents, Evidence, PlanFacts};
 use super::reason::Reason;
 use super::sight::Sight;
 use crate::documents::ids::Class;
-use crate::documents::plan::Action;
 use crate::documents::{Plan, PlanId};
 
 /// The order of all plans of a network, both counters together. It reads signed data only, so
@@ -43,7 +42,7 @@ pub fn superseded_by<'a>(documents: &Documents<'a>) -> Option<&'a PlanId> {
 /// Failures of the plan, its own nodes only (rule 7): who said `failed`, and who is bad after
 /// his `done`, for as long as he is bad.
 pub fn failures(sight: &Sight<'_>) -> u32 {
-    let stays_up = !matches!(sight.plan().action, Action::Stop);
+    let stays_up = !sight.plan().leaves_down();
     let failed = sight.rows.iter().filter(|row| {
         let Some(plan) = row.plan else { return false };
         let done = plan.outcome.is_some_and(|(outcome, _)| outcome == Final::Done);

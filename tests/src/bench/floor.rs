@@ -158,6 +158,31 @@ impl Floor {
         Ok(away)
     }
 
+    /// Stops all nodes at once and waits for no beat, as an emergency does.
+    ///
+    /// # Errors
+    /// When one does not stop.
+    pub async fn halt_at_once(&self) -> Result<()> {
+        try_join_all(self.nodes.iter().map(|node| self.halt(node))).await.map(drop)
+    }
+
+    /// Stops one node after the other and waits for no beat.
+    ///
+    /// # Errors
+    /// When one does not stop.
+    pub async fn halt_in_order(&self) -> Result<()> {
+        for node in &self.nodes {
+            self.halt(node).await?;
+        }
+        Ok(())
+    }
+
+    async fn halt(&self, node: &Node) -> Result<()> {
+        let container = self.inspect(&node.name).await?;
+        self.engine.set_policy(&container.id, &Policy::no()).await?;
+        self.down(&container).await
+    }
+
     async fn inspect(&self, name: &str) -> Result<Container> {
         self.engine.inspect(name).await?.with_context(|| format!("no container {name}"))
     }

@@ -28,6 +28,7 @@ pub struct Stand {
     scale: Scale,
     health: HealthTerms,
     serial: u64,
+    emergencies: u64,
 }
 
 /// How a rollout went.
@@ -57,7 +58,7 @@ impl Stand {
     /// When something does not come up.
     pub async fn up(scale: Scale, health: HealthTerms) -> Result<Self> {
         let make = Make { behaviour: behaviour(OLD, scale), ..Make::quick(scale.nodes) };
-        Ok(Self { fleet: Fleet::up(make).await?, scale, health, serial: 0 })
+        Ok(Self { fleet: Fleet::up(make).await?, scale, health, serial: 0, emergencies: 1_000 })
     }
 
     /// The containers' names, in the order of every plan.
@@ -156,6 +157,56 @@ impl Stand {
         let took = self.roll(&script.with(&parallel)).await?;
         self.at_tip().await?;
         Ok(took)
+    }
+
+    /// An emergency stop of everybody, `at-once` or by a pace as a plan has it (`{pace: 1m}`), and
+    /// the start that ends it. From handing the signed plan to the board until the Engine saw the
+    /// last node leave.
+    ///
+    /// # Errors
+    /// When a node does not stop, or not start again.
+    pub async fn emergency(&mut self, schedule: &str) -> Result<Duration> {
+        self.emergencies += 1;
+        let serial = self.emergencies;
+        let stop = Script { class: "emergency".into(), ..Script::stop(serial, self.scale.nodes) };
+        let stop = stop.with(&format!("schedule: {schedule}"));
+        let officers = &mut self.fleet.officers;
+        officers.refresh().await?;
+        let plan = officers.freeze(&stop.yaml())?;
+        let draft = freeze_plan(&plan, &officers.trust, Timestamp::now())?;
+        let publication = officers.signed(&draft, 2)?;
+        let mark = self.fleet.observer.seen().len();
+        let handed = Timestamp::now();
+        self.fleet.officers.hand_in(publication).await?;
+        let took = self.all_left(mark, handed).await.with_context(|| self.fleet.logs())?;
+        let parallel = format!("parallel: {}", self.scale.nodes);
+        let start = Script { budget: "all".into(), ..self.script("start") };
+        let ends = format!("ends: [emergency/{serial}]");
+        self.roll(&start.with(&parallel).with(&ends)).await?;
+        self.at_tip().await?;
+        Ok(took)
+    }
+
+    /// From `since` until the Engine saw the last of all nodes leave, after event number `mark`.
+    ///
+    /// # Errors
+    /// When one stays.
+    pub async fn all_left(&self, mark: usize, since: Timestamp) -> Result<Duration> {
+        let all = usize::from(self.scale.nodes);
+        let left = async {
+            loop {
+                let seen = self.fleet.observer.seen();
+                let died = seen.iter().skip(mark).filter(|event| event.what == "die");
+                let died: Vec<_> = died.map(|event| event.at).collect();
+                if died.len() >= all {
+                    return died.into_iter().max().unwrap_or_default();
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let last = timeout(ROLLOUT, left).await.context("not every node leaves")?;
+        let since = i64::try_from(since.as_nanosecond())?;
+        Ok(Duration::from_nanos(u64::try_from(last - since).unwrap_or_default()))
     }
 
     /// Upgrades one node after the other.

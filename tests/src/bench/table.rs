@@ -49,11 +49,16 @@ impl Row {
     }
 }
 
-/// The comparison.
+/// The comparison with the floor.
 pub fn comparison(rows: &[Row]) -> String {
+    beside("floor", rows)
+}
+
+/// The comparison with `other`, in the place of the floor.
+pub fn beside(other: &str, rows: &[Row]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(COLUMNS);
-    table.set_header(["", "floor", "Muster", "ratio", "aim"]);
+    table.set_header(["", other, "Muster", "ratio", "aim"]);
     for row in rows {
         let ratio = row.ratio().map_or_else(|| "–".into(), |ratio| format!("{ratio:.2}"));
         let [floor, muster] = [row.floor, row.muster].map(shown);

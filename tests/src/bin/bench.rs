@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser;
+use jiff::Timestamp;
 use muster_proto::documents::plan::HealthTerms;
 use muster_tests::bench::floor::Floor;
 use muster_tests::bench::rollout::{AtRest, Rolled, Stand, behaviour};
-use muster_tests::bench::table::{Fact, Row, comparison, facts, shown};
+use muster_tests::bench::ssh::Hosts;
+use muster_tests::bench::table::{Fact, Row, beside, comparison, facts, shown};
 use muster_tests::bench::{Scale, costs};
 use muster_tests::fleet::load;
 
@@ -19,6 +21,9 @@ struct Args {
     /// Eight nodes and short times: shows that everything works, and nothing more.
     #[arg(long)]
     smoke: bool,
+    /// The emergency stop instead, beside the floor and beside `ssh host docker stop`.
+    #[arg(long)]
+    emergency: bool,
     /// Stand-ins; 8 and then 32 without it.
     #[arg(long)]
     nodes: Vec<u8>,
@@ -49,12 +54,14 @@ async fn run(args: Args) -> Result<()> {
     };
     for scale in scales {
         let measured = tokio::select! {
-            measured = fleet(scale) => measured,
+            measured = fleet(scale, args.emergency) => measured,
             _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
         };
         println!("{} stand-ins, times divided by {}\n{}\n", scale.nodes, scale.factor, measured?);
     }
-    println!("{}", alone(args.smoke).await?);
+    if !args.emergency {
+        println!("{}", alone(args.smoke).await?);
+    }
     Ok(())
 }
 
@@ -70,9 +77,12 @@ fn health() -> HealthTerms {
     }
 }
 
-async fn fleet(scale: Scale) -> Result<String> {
+async fn fleet(scale: Scale, emergency: bool) -> Result<String> {
     let mut stand = Stand::up(scale, health()).await?;
-    let measured = measure(&mut stand, scale).await;
+    let measured = match emergency {
+        true => halts(&mut stand, scale).await,
+        false => measure(&mut stand, scale).await,
+    };
     let ended = stand.fleet.end().await;
     let measured = measured?;
     ended.map(|()| measured)
@@ -157,6 +167,62 @@ async fn upgrades(stand: &mut Stand, scale: Scale) -> Result<(Both, Both, Durati
     let mark = stand.fleet.observer.seen().len();
     let by_muster = stand.upgrade("v2.4.5").await?.took;
     Ok(((by_floor, by_muster), (floor_down, stand.down_since(mark)), bare))
+}
+
+/// An emergency stop, all at once and one by one, by the floor, by ssh and by Muster: until the
+/// Engine saw the last node leave.
+async fn halts(stand: &mut Stand, scale: Scale) -> Result<String> {
+    let hosts = Hosts::up(&stand.containers()).await?;
+    let mut rows = Vec::new();
+    for (what, schedule) in [("all at once", "at-once"), ("one by one", "{pace: 1m}")] {
+        let at_once = schedule == "at-once";
+        stand.agents_off().await?;
+        let by_floor = halted(stand, scale, format!("{what}, floor"), async |floor| {
+            if at_once { floor.halt_at_once().await } else { floor.halt_in_order().await }
+        });
+        let by_floor = by_floor.await?;
+        let mut by_ssh = Vec::new();
+        for (warm, how) in [(false, "ssh, cold"), (true, "ssh, warm")] {
+            if warm {
+                hosts.warm().await?;
+            }
+            let stops = halted(stand, scale, format!("{what}, {how}"), async |_| match at_once {
+                true => hosts.stop_at_once(warm).await,
+                false => hosts.stop_in_order(warm).await,
+            });
+            by_ssh.push((format!("{what}, {how}"), stops.await?));
+        }
+        hosts.cool().await?;
+        stand.agents_on().await?;
+        say(scale, &format!("{what}, Muster"));
+        let by_muster = stand.emergency(schedule).await?;
+        let row = |what: String, took: Option<_>, muster: Option<_>| Row {
+            what,
+            floor: took,
+            muster,
+            aim: None,
+        };
+        rows.push(row(format!("{what}, floor"), Some(by_floor), Some(by_muster)));
+        rows.extend(by_ssh.into_iter().map(|(what, took)| row(what, Some(took), Some(by_muster))));
+    }
+    Ok(beside("without", &rows))
+}
+
+/// How long `stops` takes until the Engine saw the last node leave; then all are up again.
+async fn halted(
+    stand: &Stand,
+    scale: Scale,
+    what: String,
+    stops: impl AsyncFnOnce(&Floor) -> Result<()>,
+) -> Result<Duration> {
+    say(scale, &what);
+    let floor = Floor::new(SOCKET, &stand.containers(), health());
+    let (mark, since) = (stand.fleet.observer.seen().len(), Timestamp::now());
+    stops(&floor).await?;
+    let took = stand.all_left(mark, since).await?;
+    floor.start_all().await?;
+    stand.at_tip().await?;
+    Ok(took)
 }
 
 /// A long run says where it is.

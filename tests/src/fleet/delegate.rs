@@ -151,7 +151,14 @@ impl Delegate {
     /// # Errors
     /// When the disk refuses.
     pub fn policy(&self, answer: &str) -> Result<()> {
-        let text = format!("muster: policy/v1\ndefault: {answer}\n");
+        self.policy_file(&format!("muster: policy/v1\ndefault: {answer}\n"))
+    }
+
+    /// Replaces the local policy by this text.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn policy_file(&self, text: &str) -> Result<()> {
         Ok(std::fs::write(self.dir.join("policy.yaml"), text)?)
     }
 

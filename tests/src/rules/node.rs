@@ -146,6 +146,7 @@ impl Node {
             head,
             newest,
             doing: vec![],
+            emergency: None,
         };
         let facts = self.evidence.nodes.entry(self.name.clone()).or_default();
         facts.take(beacon.clone());
@@ -188,5 +189,5 @@ impl Node {
 
 /// How a part ended, for a receipt.
 pub fn outcome() -> Outcome {
-    Outcome { version: None, height: None, image: Digest::of(b""), away_ms: None }
+    Outcome { version: None, height: None, image: Digest::of(b""), away_ms: None, would: None }
 }

@@ -147,5 +147,6 @@ fn beacon_after(node: usize, running: bool, after: usize) -> Beacon {
         head: (after > 0).then_some(head),
         newest: BTreeMap::new(),
         doing: vec![],
+        emergency: None,
     }
 }

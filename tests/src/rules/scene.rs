@@ -246,7 +246,7 @@ fn build(
             hold_ms: 5_000,
         },
         deadline: Deadline { per_node_ms: 600_000, before_height: None },
-        drill: false,
+        drill: Drill::No,
     }
 }
 

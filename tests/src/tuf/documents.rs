@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use muster_proto::documents::ids::{Class, Digest, NodeName, OperatorAddress};
 use muster_proto::documents::plan::{
-    Action, BeaconTerms, Budget, Compatibility, Deadline, Failures, HealthTerms, Member, Then,
-    Unmanaged, Urgency, Validity, Wave,
+    Action, BeaconTerms, Budget, Compatibility, Deadline, Drill, Failures, HealthTerms, Member,
+    Then, Unmanaged, Urgency, Validity, Wave,
 };
 use muster_proto::documents::release::{ConfigChange, GenesisChange, Image, Priority};
 use muster_proto::documents::roster::{Consensus, Node, Role};
@@ -121,6 +121,6 @@ pub fn plan(serial: u64) -> Plan {
             hold_ms: 2 * minute,
         },
         deadline: Deadline { per_node_ms: 20 * minute, before_height: None },
-        drill: false,
+        drill: Drill::No,
     }
 }

@@ -338,7 +338,7 @@ pub(crate) fn plan(serial: u64, roster: &Roster) -> Plan {
             hold_ms: 1_000,
         },
         deadline: Deadline { per_node_ms: 1_200_000, before_height: None },
-        drill: false,
+        drill: Drill::No,
     }
 }
 

@@ -43,12 +43,13 @@ fn known() -> Known {
 }
 
 /// Each with the codes of the warnings that its officers are meant to see.
-const PLANS: [(&str, &[&str]); 6] = [
+const PLANS: [(&str, &[&str]); 7] = [
     ("plan-upgrade.yaml", &[]),
     ("plan-stop.yaml", &["P208"]),
     ("plan-start.yaml", &[]),
     ("plan-restart.yaml", &[]),
     ("drill.yaml", &[]),
+    ("drill-dry.yaml", &[]),
     ("emergency-stop.yaml", &["P208"]),
 ];
 

@@ -325,7 +325,7 @@ fn defaults_are_those_of_the_design() {
     assert_eq!((beacon.every_ms, beacon.stale_ms, beacon.skew_ms), (2_000, 10_000, 5_000));
     assert_eq!(plan.health.hold_ms, 120_000);
     assert_eq!(plan.deadline.per_node_ms, 1_200_000);
-    assert!(!plan.drill);
+    assert!(!plan.drill.is_drill());
     let gates: Vec<_> = plan.waves.iter().map(|wave| (wave.nodes.len(), wave.done)).collect();
     assert_eq!(gates, [(2, 2), (5, 5)]);
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use jiff::{SignedDuration, Timestamp};
 use muster_proto::evidence::Event;
+use muster_proto::evidence::beacon::OnEmergency;
 use muster_proto::rule::Final;
 use muster_tests::fleet::script::{Script, Seen};
 use muster_tests::fleet::{Fleet, Make, PATIENCE};
@@ -131,7 +132,19 @@ async fn who_was_away_during_stop_and_start_ignores_the_stop() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_who_is_asked_keeps_his_node_and_holds_nobody_up() -> Result<()> {
     let mut fleet = Fleet::up(Make::quick(4)).await?;
+    let hanna = fleet.watcher("hanna").await?;
     fleet.delegate("robot-2").policy("ask")?;
+    let asks = |seen: &Seen| {
+        let beacon = seen.beacon("robot-2");
+        beacon.is_some_and(|beacon| beacon.emergency == Some(OnEmergency::Ask))
+    };
+    fleet.until("robot-2 says that it would ask", asks).await?;
+    let stop = ["emergency", "stop", "--reason", "a test", "--key", "none.pem", "--dry-run"];
+    let shown = hanna.muster(&stop).await?;
+    assert_eq!(shown.code, 0, "{}", shown.err);
+    assert!(shown.out.contains("1 node will not obey by itself"), "{}", shown.out);
+    assert!(shown.out.contains("robot-2 (it asks its operator first)"), "{}", shown.out);
+
     fleet.publish(&emergency(7, "{pace: 1s}")).await?;
     until_down(&fleet, &["robot-1", "robot-3", "robot-4"]).await?;
     fleet.until("robot-2 asks", |seen| seen.at("robot-2", 7, "asked").is_some()).await?;

@@ -164,6 +164,7 @@ impl Agent {
             head: None,
             newest: Default::default(),
             doing: Vec::new(),
+            emergency: None,
         };
         let beacon = Envelope::sign(&beacon, agent_key(self.at).signing_key())?;
         let message = Some(Say::Beacon(beacon.to_bytes::<Beacon>()));

@@ -5,6 +5,7 @@ mod controller;
 mod demo;
 mod double;
 mod drain;
+mod drills;
 mod emergency;
 mod hold;
 mod liar;

@@ -15,8 +15,8 @@ use muster_agent::journal::{Identity, Journal};
 use muster_agent::runtime::Engine;
 use muster_agent::steps::{PlanContext, Ran, Runner, Settings, StepError};
 use muster_proto::documents::plan::{
-    Action, BeaconTerms, Budget, Compatibility, Deadline, Failures, HealthTerms, Plan, ReleaseRef,
-    Then, Unmanaged, Urgency, Validity,
+    Action, BeaconTerms, Budget, Compatibility, Deadline, Drill, Failures, HealthTerms, Plan,
+    ReleaseRef, Then, Unmanaged, Urgency, Validity,
 };
 use muster_proto::documents::release::{ConfigChange, GenesisChange, Image, Release};
 use muster_proto::documents::{Class, Digest, canonical};
@@ -194,7 +194,7 @@ fn plan(release: ReleaseRef) -> Plan {
             hold_ms: 1_000,
         },
         deadline: Deadline { per_node_ms: 10 * minute, before_height: None },
-        drill: false,
+        drill: Drill::No,
     }
 }
 

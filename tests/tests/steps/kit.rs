@@ -5,6 +5,7 @@ pub(crate) mod by_hand;
 mod documents;
 
 use std::collections::{BTreeMap, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use bollard::Docker;
 use bollard::query_parameters::EventsOptionsBuilder;
-use futures::{Stream, StreamExt as _};
+use futures::{FutureExt as _, Stream, StreamExt as _};
 use jiff::Timestamp;
 use muster_agent::journal::{Identity, Journal, JournalError, Seal, WriteHook};
 use muster_agent::runtime::Engine;
@@ -264,6 +265,23 @@ pub(crate) fn crash_at(nth: usize) -> (WriteHook, Points) {
 
 /// What a crash unwinds with; it prints nothing.
 pub(crate) struct Crash;
+
+/// Runs `context` to its end with a crash at point `at`; says whether that was reached.
+pub(crate) async fn crashed(host: &Host, context: &PlanContext, at: usize) -> Result<(End, bool)> {
+    let (hook, _) = crash_at(at);
+    let (runner, journal) = host.runner(hook)?;
+    let end = AssertUnwindSafe(drive(&runner, context)).catch_unwind().await;
+    drop((runner, journal));
+    match end {
+        Ok(end) => Ok((end?, false)),
+        Err(crash) if crash.is::<Crash>() => {
+            let (runner, _journal) = host.runner(undisturbed())?;
+            let end = drive(&runner, context).await;
+            Ok((end.with_context(|| format!("after a crash at point {at}"))?, true))
+        }
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
 
 /// The rule without the rule: every permission is given.
 fn permit(

@@ -1,5 +1,6 @@
 //! The agent's steps on the real Engine, with a stand-in node and every permission given.
 
+mod dry;
 mod engine;
 mod kit;
 mod pull;

@@ -7,11 +7,10 @@
 //! under way; the journal is then opened and folded anew.
 
 use std::ops::Range;
-use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
-use futures::future::{FutureExt as _, try_join_all};
+use futures::future::try_join_all;
 use futures::stream::StreamExt as _;
 use jiff::Timestamp;
 use muster_agent::runtime::Engine;
@@ -22,7 +21,7 @@ use muster_tests::image::Image;
 use muster_tests::node::behaviour::{Behaviour, Defect};
 use tokio::sync::OnceCell;
 
-use crate::kit::{self, Crash, End, Host, on_host};
+use crate::kit::{self, End, Host, on_host};
 
 /// The points of a clean run that one host made for all of its test.
 type Points = OnceCell<Range<usize>>;
@@ -43,23 +42,6 @@ async fn clean(host: &Host, context: &PlanContext) -> Result<(End, usize)> {
     let (runner, _journal) = host.runner(hook)?;
     let end = kit::drive(&runner, context).await?;
     Ok((end, points.load(Ordering::SeqCst)))
-}
-
-/// Runs `context` to its end with a crash at point `at`; says whether that was reached.
-async fn crashed(host: &Host, context: &PlanContext, at: usize) -> Result<(End, bool)> {
-    let (hook, _) = kit::crash_at(at);
-    let (runner, journal) = host.runner(hook)?;
-    let end = AssertUnwindSafe(kit::drive(&runner, context)).catch_unwind().await;
-    drop((runner, journal));
-    match end {
-        Ok(end) => Ok((end?, false)),
-        Err(crash) if crash.is::<Crash>() => {
-            let (runner, _journal) = host.runner(kit::undisturbed())?;
-            let end = kit::drive(&runner, context).await;
-            Ok((end.with_context(|| format!("after a crash at point {at}"))?, true))
-        }
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
 }
 
 /// A test of every `tests`-th point, on several hosts at the same time.
@@ -134,7 +116,7 @@ async fn upgrade_cells(first: usize, step: usize, points: &Points) -> Result<()>
         let points = points.get_or_try_init(async || count.await).await?.clone();
         for (serial, at) in (42..).zip(points.clone().skip(first).step_by(step)) {
             let context = pair.to(host, serial, which);
-            let (end, reached) = crashed(host, &context, at).await?;
+            let (end, reached) = kit::crashed(host, &context, at).await?;
             ensure!(end == End::Final(Final::Done), "{end:?} after a crash at point {at}");
             pair.runs(host, which).await.with_context(|| format!("after point {at}"))?;
             which = 1 - which;
@@ -181,7 +163,7 @@ async fn undo_cells(first: usize, step: usize, points: &Points) -> Result<()> {
             // A release that was rolled back here is not tried again.
             release.issued = Timestamp::now();
             let context = kit::upgrade(serial, &release, Some(&new));
-            let (end, reached) = crashed(host, &context, at).await?;
+            let (end, reached) = kit::crashed(host, &context, at).await?;
             ensure!(end == End::Final(Final::RolledBack), "{end:?} after a crash at point {at}");
             host.is_the_old_node(&old).await.with_context(|| format!("after point {at}"))?;
             if !reached {
@@ -243,7 +225,7 @@ async fn simple_cells(first: usize, step: usize, points: &Points) -> Result<()> 
         for at in points.clone().skip(first).step_by(step) {
             let mut reached = false;
             for action in &all {
-                let (end, here) = crashed(host, &next(action), at).await?;
+                let (end, here) = kit::crashed(host, &next(action), at).await?;
                 reached |= here;
                 ensure!(end == End::Final(Final::Done), "{end:?} of {action:?} at point {at}");
                 if *action == Action::Stop {

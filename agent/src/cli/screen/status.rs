@@ -105,12 +105,14 @@ fn shown(plans: &[PlanView]) -> impl Iterator<Item = &PlanView> {
 }
 
 fn plan_text(plan: &PlanView, now: Timestamp) -> String {
+    let mark = plan.drill.mark().map_or(String::new(), |mark| format!("{mark}: "));
     let away = plan.away_ms.map(|ms| format!(", away for {}", length(ms as i64 / 1_000)));
     if plan.over {
         let at = clock(plan.since, now);
-        return format!("{} {at}{}", plan.text, away.unwrap_or_default());
+        return format!("{mark}{} {at}{}", plan.text, away.unwrap_or_default());
     }
-    format!("{}, {} since {}: {}", plan.action, plan.stage, clock(plan.since, now), plan.text)
+    let (stage, since) = (&plan.stage, clock(plan.since, now));
+    format!("{mark}{}, {stage} since {since}: {}", plan.action, plan.text)
 }
 
 fn next(status: &Status) -> String {

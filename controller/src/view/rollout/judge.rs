@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use muster_proto::documents::NodeName;
-use muster_proto::documents::plan::{Action, Budget};
+use muster_proto::documents::plan::Budget;
 use muster_proto::rule::away::Away;
 use muster_proto::rule::progress::{NodeProgress, WaveProgress};
 use muster_proto::rule::{
@@ -39,7 +39,7 @@ pub fn rollout(input: Input<'_>, now: Timestamp) -> Rollout {
     let holds = holds.filter(|hold| (hold.class, hold.serial) == (plan.class, plan.serial));
     Rollout {
         plan: format!("{}/{}", plan.class, plan.serial),
-        title: plan.title.clone(),
+        title: plan.headline(),
         action: plan.action.word(),
         at: now,
         running_ms: scene.running(&state),
@@ -79,7 +79,7 @@ impl<'a> Scene<'a> {
     fn node(&self, node: &NodeProgress) -> NodeLine {
         let place = place(node, self.input.documents.plan.action.only_gives());
         // Who is stopped stays away; the time that it took says nothing.
-        let stops = matches!(self.input.documents.plan.action, Action::Stop);
+        let stops = self.input.documents.plan.leaves_down();
         let away_ms = self.facts(&node.node).and_then(away).filter(|_| !stops);
         let (text, told) = self.words(node, place, away_ms);
         NodeLine {

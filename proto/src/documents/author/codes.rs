@@ -244,6 +244,8 @@ codes! {
         "It says which node starts where an emergency came in the middle of a step."
     P048 "P048" Error "an emergency that comes after another plan"
         "It waits for nobody, so that nothing can keep it back."
+    P049 "P049" Error "a drill of another class"
+        "A drill is signed by the keys of the role drill, and operators have a policy for it."
 
     P201 "P201" Warning "seats that do not answer reach the budget"
         "With them away, a node would wait until one of them returns."

@@ -15,8 +15,8 @@ use super::words::{By, Verb};
 use crate::documents::canonical;
 use crate::documents::ids::{Class, Digest, NodeName, PlanId};
 use crate::documents::plan::{
-    Action, BeaconTerms, Budget, Compatibility, Deadline, Ends, Failures, HealthTerms, Interrupted,
-    Member, Plan, ReleaseRef, Schedule, Validity, Wave,
+    Action, BeaconTerms, Budget, Compatibility, Deadline, Drill, Ends, Failures, HealthTerms,
+    Interrupted, Member, Plan, ReleaseRef, Schedule, Validity, Wave,
 };
 use crate::documents::release::{Priority, Release};
 use crate::documents::roster::{Node, Roster};
@@ -158,7 +158,10 @@ pub(super) fn compile(yaml: &PlanYaml, known: &Known) -> Plan {
             per_node_ms: yaml.per_node.0,
             before_height: yaml.before_height.or(height),
         },
-        drill: yaml.drill.unwrap_or(yaml.class == Class::Drill),
+        drill: yaml.drill.unwrap_or(match yaml.class {
+            Class::Drill => Drill::Real,
+            Class::Hotfix | Class::Emergency => Drill::No,
+        }),
     }
 }
 

@@ -8,11 +8,11 @@ use super::codes::Code;
 use super::document::AuthorDocument;
 use super::fields::{Fields, Read, Reader};
 use super::finding::Finding;
-use super::node::Node;
+use super::node::{Kind, Node, Value};
 use super::values::{Blocks, Millis, Share};
 use super::words::{By, Verb};
 use crate::documents::ids::{Class, NodeName};
-use crate::documents::plan::{Compatibility, Interrupted, Then, Unmanaged, Urgency};
+use crate::documents::plan::{Compatibility, Drill, Interrupted, Then, Unmanaged, Urgency};
 use crate::documents::roster::Role;
 
 /// `muster: plan/v1`. Everything a plan can leave out has its default here or in `freeze`.
@@ -75,7 +75,7 @@ pub struct PlanYaml {
     /// The release's activation height by default.
     pub before_height: Option<u64>,
     /// By default, what the class says.
-    pub drill: Option<bool>,
+    pub drill: Option<Drill>,
 }
 
 /// One wave.
@@ -201,6 +201,19 @@ impl AuthorDocument for PlanYaml {
             before_height: deadline.before_height,
             drill: drill?,
         })
+    }
+}
+
+impl Read for Drill {
+    fn read(node: &Node, r: &mut Reader<'_>) -> Option<Self> {
+        match &node.value {
+            Value::Scalar(Kind::Bool, text) if text.eq_ignore_ascii_case("true") => {
+                Some(Drill::Real)
+            }
+            Value::Scalar(Kind::Bool, _) => Some(Drill::No),
+            Value::Scalar(Kind::Text, text) if text == "dry" => Some(Drill::Dry),
+            _ => r.wrong_type(node, "true, false or dry"),
+        }
     }
 }
 

@@ -40,7 +40,7 @@ impl<'a> Beside<'a> {
 /// The table that `muster plan freeze` prints, at most 80 columns.
 pub fn table(plan: &Plan, beside: Beside<'_>) -> String {
     let mut out = String::new();
-    let drill = if plan.drill { " · DRILL" } else { "" };
+    let drill = plan.drill.mark().map_or(String::new(), |mark| format!(" · {mark}"));
     let _ = writeln!(
         out,
         "plan {} · {} · {}, {} · {}{drill}",
@@ -85,7 +85,7 @@ pub fn words(plan: &Plan, beside: Beside<'_>) -> Vec<String> {
     let order: Vec<_> = plan.order().map(|(_, name)| name).collect();
     let mut lines = vec![format!(
         "{}{} {} of {}, {}, valid {} to {}",
-        if plan.drill { "DRILL: " } else { "" },
+        plan.drill.mark().map_or(String::new(), |mark| format!("{mark}: ")),
         plan.action.word(),
         count(order.len(), "node"),
         plan.network,

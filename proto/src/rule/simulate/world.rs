@@ -304,7 +304,7 @@ impl<'a> World<'a> {
         let (fewest_seats, fewest_at_ms) = self.seats.fewest();
         Timeline {
             plan: self.id.to_string(),
-            title: self.plan.title.clone(),
+            title: self.plan.headline(),
             action: self.plan.action.word().into(),
             nodes: self.plan.order().count() as u32,
             waves: self.plan.waves.len() as u32,
@@ -406,5 +406,6 @@ fn first_beacon(plan: &Plan, actor: &Actor, at: Timestamp) -> Beacon {
         head: None,
         newest: BTreeMap::new(),
         doing: vec![],
+        emergency: None,
     }
 }

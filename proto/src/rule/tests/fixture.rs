@@ -91,7 +91,7 @@ pub(in crate::rule) fn plan(size: usize, serial: u64) -> Plan {
             hold_ms: 120_000,
         },
         deadline: Deadline { per_node_ms: 1_200_000, before_height: None },
-        drill: false,
+        drill: Drill::No,
     }
 }
 
@@ -174,6 +174,7 @@ impl Field {
             head: None,
             newest: BTreeMap::new(),
             doing: vec![],
+            emergency: None,
         });
     }
 

@@ -78,6 +78,7 @@ impl Chain {
             head: self.head.clone(),
             newest: Default::default(),
             doing: Vec::new(),
+            emergency: None,
         };
         Envelope::sign(&beacon, self.key.signing_key()).unwrap().to_bytes::<Beacon>()
     }

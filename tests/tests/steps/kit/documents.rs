@@ -104,7 +104,7 @@ pub(crate) fn plan(serial: u64, action: Action) -> PlanContext {
             hold_ms: 500,
         },
         deadline: Deadline { per_node_ms: 8_000, before_height: None },
-        drill: false,
+        drill: Drill::No,
     };
     let bytes = canonical::to_bytes(&plan).expect("canonical");
     let again: muster_agent::steps::Again =

@@ -1,3 +1,4 @@
+use muster_proto::documents::plan::Drill;
 use muster_proto::documents::{Class, Digest, PlanId};
 use muster_proto::evidence::beacon::Health;
 
@@ -13,6 +14,7 @@ fn plan(serial: u64, over: bool, text: &str) -> PlanView {
     PlanView {
         plan: PlanId { class: Class::Hotfix, serial, digest: Digest::of(b"x") },
         title: "trace timeout".into(),
+        drill: Drill::No,
         action: "upgrade to v2.4.4".into(),
         stage: "prepared".into(),
         over,
@@ -99,10 +101,12 @@ fn every_trouble_is_said_with_its_reason_within_80_columns() {
         code: "T021".into(),
         text: "T021: 1 of 2 signatures".into(),
     });
+    status.plans[0].drill = Drill::Dry;
     let text = render(&status);
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
+        "plan 44 DRY DRILL: upgrade to v2.4.4,",
         "stuck a board holds receipt 9",
         "not enrolled: no roster known here lists this agent's key; send robot-1.enrol",
         "next plan 44: 3 seats would be away, the budget is 2: a, b, c",

@@ -46,8 +46,17 @@ fn class(context: &Context<'_>, found: &mut Vec<Finding>) {
         let fix = "leave it out, or `action: upgrade`";
         found.push(Finding::new(Code::P035, "release").fix(fix));
     }
-    if plan.class == Class::Drill && !plan.drill {
-        found.push(Finding::new(Code::P012, "drill").fix("`drill: true`, or leave it out"));
+    match (plan.class, plan.drill.is_drill()) {
+        (Class::Drill, false) => {
+            let fix = "`drill: true` or `drill: dry`, or leave it out";
+            found.push(Finding::new(Code::P012, "drill").fix(fix));
+        }
+        (Class::Drill, true) | (_, false) => {}
+        (_, true) => {
+            let note = format!("its class is {}", plan.class);
+            let fix = "`class: drill`, or leave `drill` out";
+            found.push(Finding::new(Code::P049, "drill").note(note).fix(fix));
+        }
     }
 }
 
