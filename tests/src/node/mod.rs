@@ -28,6 +28,7 @@ pub mod grpc;
 pub mod host;
 pub mod http;
 pub mod key;
+pub mod lack;
 pub mod lifecycle;
 pub mod log;
 pub mod metrics;
