@@ -137,7 +137,8 @@ async fn ends(lab: &Lab, id: &str, home: &Home, how: Stop, cases: &[Value]) -> R
     let log = || std::fs::read_to_string(home.log().join("s.log"));
     let before = log()?.len();
     let watching = tokio::spawn(until_silent(probe));
-    while get(probe, "/readiness").await.0 != 200 {}
+    let well = async { while get(probe, "/readiness").await.0 != 200 {} };
+    timeout(PATIENCE, well).await.context("it is not ready")?;
     stop(lab, id, how).await?;
     let seen = going(timeout(PATIENCE, watching).await??);
     let (state, said) = (state(&lab.inspect(id).await?)?, log()?[before..].to_owned());
