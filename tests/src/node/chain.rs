@@ -9,11 +9,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::behaviour::Defect;
+use super::lack::Lack;
 use super::p2p::{self, Wire};
 use super::participant::{Act, Participant};
 use super::state::Node;
 use super::store::Store;
-use crate::referee::wire::{Block, Hello, ToNode, ToReferee};
+use crate::referee::wire::{Block, Hello, Round, ToNode, ToReferee};
 
 /// A node that takes part.
 #[derive(Debug)]
@@ -155,6 +156,8 @@ impl Follower {
             match act {
                 Act::Say(what) => self.say(what).await,
                 Act::Commit { block, own } => self.commit(&block, own),
+                Act::Lack { what, round } => self.complain(what, &round),
+                Act::Ticked { from, to } => self.ticked(from, to),
             }
         }
         let mut view = self.node.view();
@@ -166,6 +169,28 @@ impl Follower {
         if let Link::Up(wire) = &mut self.link {
             wire.say(&what).await;
         }
+    }
+
+    fn complain(&self, what: Lack, round: &Round) {
+        let genesis = &self.node.genesis;
+        let epoch = (round.height - 1) / genesis.epoch_blocks.max(1) + 1;
+        let last = self.node.view().blocks.last().map(|b| b.hash.clone());
+        let (caller, message) = what.words();
+        let more = [
+            ("height", json!(round.height)),
+            ("epoch", json!(epoch)),
+            ("round", json!(round.number)),
+            ("proposer", json!(round.proposer)),
+            ("prevHash", json!(last.as_ref().unwrap_or(&genesis.hash))),
+        ];
+        self.node.log.fields("warn", caller, message, &more);
+    }
+
+    fn ticked(&self, from: u64, to: u64) {
+        let intervals = json!([{ "Start": from, "End": to }]);
+        let more = [("intervals", intervals), ("targetHeight", json!(self.part.target()))];
+        let message = "block sync intervals.";
+        self.node.log.fields("info", "blocksync/blocksync.go:210", message, &more);
     }
 
     fn commit(&mut self, block: &Block, own: bool) {

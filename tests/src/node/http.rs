@@ -6,12 +6,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::Incoming;
+use futures::stream;
+use http_body_util::{BodyExt, Either, Empty, Full, StreamBody};
+use hyper::body::{Body, Frame, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+
+/// What a body of one kind or the other may fail with.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A finished answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,13 +43,22 @@ impl Answer {
         Self::plain(404, "404 page not found\n")
     }
 
-    fn response(self) -> Response<Full<Bytes>> {
+    fn response(self) -> Response<impl Body<Data = Bytes, Error = BoxError>> {
         let mut builder = Response::builder().status(self.status).header("content-type", self.kind);
         if self.status == 404 {
             builder = builder.header("x-content-type-options", "nosniff");
         }
-        let body = Full::new(Bytes::from(self.body));
-        builder.body(body).unwrap_or_default()
+        let bytes = Bytes::from(self.body);
+        // Go names the length of a body that fits into its buffer of 2 KiB, and sends a longer one in chunks.
+        // A real page of metrics has 290 kB and this one has not, so the kind decides.
+        let body = match self.kind {
+            PLAIN => Either::Right(Full::new(bytes)),
+            _ => Either::Left(StreamBody::new(stream::iter([Ok::<_, Infallible>(Frame::data(
+                bytes,
+            ))]))),
+        };
+        // Status and headers are this crate's own.
+        builder.body(body).unwrap_or_else(|_| Response::new(Either::Right(Full::default())))
     }
 }
 

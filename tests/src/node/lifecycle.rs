@@ -134,6 +134,17 @@ fn fatal(node: &Node, caller: &str, message: &str, error: &str) -> Exit {
     1
 }
 
+/// A panic on the main goroutine is recovered, logged, and ends with 0.
+fn no_data(node: &Node) -> Exit {
+    let panic = "blockdao is nil";
+    node.log.line("panic", "blockchain/blockchain.go:227", panic, &Value::Null);
+    let crash = format!("crashlog: {panic}");
+    node.log.line("error", "recovery/recovery.go:71", &crash, &Value::Null);
+    let more = json!({ "stack": "goroutine 1 [running]:" });
+    node.log.line("info", "recovery/recovery.go:74", "crashlog", &more);
+    0
+}
+
 /// Start-up: probe, data lock, gRPC, P2P, bootstrap peers.
 async fn start(
     node: &Arc<Node>,
@@ -142,11 +153,8 @@ async fn start(
     let begins = started + node.behaviour.start_time();
     tokio::time::sleep_until(begins.into()).await;
     probe::open(node).await;
-    let (store, blocks) = Store::open(&node.config.chain_db).await.map_err(|_| {
-        node.log.line("panic", "blockchain/blockchain.go:227", "blockdao is nil", &Value::Null);
-        // A panic on the main goroutine is recovered, logged, and ends with 0.
-        0
-    })?;
+    let opened = Store::open(&node.config.chain_db).await;
+    let (store, blocks) = opened.map_err(|_| no_data(node))?;
     let more = json!({ "height": blocks.len() });
     node.log.line("info", "factory/statedb.go:233", "State factory started", &more);
     node.view().target = blocks.len() as u64;

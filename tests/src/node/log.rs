@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Where lines go.
 #[derive(Debug, Default)]
@@ -22,8 +22,15 @@ impl Log {
         Self { file }
     }
 
-    /// One line; `more` is an object whose fields follow the message.
+    /// One line; `more` is an object whose fields follow the message in the order of their names.
     pub fn line(&self, level: &str, caller: &str, message: &str, more: &Value) {
+        let fields = more.as_object().into_iter().flatten();
+        let fields: Vec<_> = fields.map(|(key, value)| (key.as_str(), value.clone())).collect();
+        self.fields(level, caller, message, &fields);
+    }
+
+    /// One line; `more` follows the message in this order.
+    pub fn fields(&self, level: &str, caller: &str, message: &str, more: &[(&str, Value)]) {
         let now = Timestamp::now();
         println!("{}", render(level, &json!(iso(now)), caller, message, more));
         if let Some(file) = &self.file {
@@ -46,18 +53,16 @@ fn iso(now: Timestamp) -> String {
 }
 
 /// The fields in the order of the real node; a JSON map of this crate would sort them.
-fn render(level: &str, ts: &Value, caller: &str, message: &str, more: &Value) -> String {
-    let empty = Map::new();
-    let more = more.as_object().unwrap_or(&empty);
+fn render(level: &str, ts: &Value, caller: &str, message: &str, more: &[(&str, Value)]) -> String {
     let head = [
         ("level", json!(level)),
         ("ts", ts.clone()),
         ("caller", json!(caller)),
         ("msg", json!(message)),
     ];
-    let head = head.iter().map(|(key, value)| format!("{}:{value}", json!(key)));
-    let rest = more.iter().map(|(key, value)| format!("{}:{value}", json!(key)));
-    let fields: Vec<String> = head.chain(rest).collect();
+    let fields = head.iter().chain(more);
+    let fields: Vec<String> =
+        fields.map(|(key, value)| format!("{}:{value}", json!(key))).collect();
     format!("{{{}}}", fields.join(","))
 }
 
@@ -68,13 +73,14 @@ mod tests {
     #[test]
     fn a_line_has_the_recorded_shape() {
         let ts = Timestamp::from_millisecond(1_795_362_178_941).unwrap();
-        let line =
-            render("info", &json!(iso(ts)), "itx/server.go:360", "Server is ready.", &Value::Null);
+        let line = render("info", &json!(iso(ts)), "itx/server.go:360", "Server is ready.", &[]);
         assert_eq!(
             line,
             r#"{"level":"info","ts":"2026-11-22T15:42:58.941Z","caller":"itx/server.go:360","msg":"Server is ready."}"#
         );
-        let line = render("info", &json!(1.5), "a:1", "b", &json!({"height": 7}));
-        assert_eq!(line, r#"{"level":"info","ts":1.5,"caller":"a:1","msg":"b","height":7}"#);
+        let more = [("height", json!(7)), ("epoch", json!(1))];
+        let line = render("info", &json!(1.5), "a:1", "b", &more);
+        let expected = r#"{"level":"info","ts":1.5,"caller":"a:1","msg":"b","height":7,"epoch":1}"#;
+        assert_eq!(line, expected);
     }
 }

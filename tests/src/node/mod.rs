@@ -16,7 +16,9 @@
 //!
 //! # What it leaves out
 //! Admin port, watchdog, fork heights (the genesis hash is already without them), gateway beyond its command line
-//! and slow readiness, ReadState, reflection, v2.3.8.
+//! and slow readiness, ReadState, reflection, v2.3.8. Rounds and sync ticks without a referee or before the bootstrap
+//! peers are reached; that the proposal of another is missing, unless the node is alone or behind; the refusal of peers
+//! with another genesis hash; `consensus.db`.
 
 pub mod behaviour;
 pub mod chain;
@@ -28,6 +30,7 @@ pub mod grpc;
 pub mod host;
 pub mod http;
 pub mod key;
+pub mod lack;
 pub mod lifecycle;
 pub mod log;
 pub mod metrics;

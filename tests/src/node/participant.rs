@@ -2,16 +2,21 @@
 //!
 //! Endorse during the first half of a round; once the referee says *locked*, commit at the round's end, on the
 //! line or off it. A block that does not follow the tip waits in a buffer for the next sync tick to fill the hole.
+//! A round that brings no block is complained of.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use super::lack::{Lack, Lacks};
 use crate::referee::wire::{Block, Hello, Round, ToNode, ToReferee};
 
 /// A node endorses somewhere between these shares of a round, so that all are in by about half of it.
 const ENDORSE: (f64, f64) = (0.2, 0.5);
+
+/// Least number of blocks that one sync tick asks for (`recorded/log-stalled.txt`).
+const SYNC_AHEAD: u64 = 20;
 
 /// What the driver is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +29,20 @@ pub enum Act {
         block: Block,
         /// Not taken from a peer.
         own: bool,
+    },
+    /// Say in the log what this round lacks.
+    Lack {
+        /// What.
+        what: Lack,
+        /// The round as this node counts it.
+        round: Round,
+    },
+    /// Say in the log which blocks a sync tick looks for, the first and the last.
+    Ticked {
+        /// The one after the tip.
+        from: u64,
+        /// Beyond all that it heard of.
+        to: u64,
     },
 }
 
@@ -42,6 +61,7 @@ struct Current {
     ends: Instant,
     endorse: Option<Instant>,
     locked: Option<(Block, Instant)>,
+    lacks: Lacks,
 }
 
 /// A node's part in consensus and sync.
@@ -114,7 +134,8 @@ impl Participant {
         let current = self.current.as_ref();
         let endorse = current.and_then(|c| c.endorse);
         let commit = current.and_then(|c| c.locked.as_ref()).map(|(_, at)| *at);
-        let times = [endorse, commit, self.apply_at];
+        let lack = current.and_then(|c| c.lacks.due());
+        let times = [endorse, commit, lack, self.apply_at];
         let soonest = times.into_iter().flatten().min();
         soonest.map_or(self.tick_at, |at| at.min(self.tick_at))
     }
@@ -137,16 +158,43 @@ impl Participant {
     }
 
     fn begin(&mut self, round: Round, now: Instant) -> Vec<Act> {
+        let mut acts = self.complain(Lacks::rest);
         self.target = self.target.max(round.height - 1);
         let length = Duration::from_millis(round.interval_ms);
         let takes_part = self.active && !self.frozen && round.height == self.tip + 1;
         let endorse = takes_part.then(|| now + length.mul_f64(self.share(&round)));
         let (height, number) = (round.height, round.number);
         let mine = takes_part && round.proposer == self.address;
-        self.current = Some(Current { round, ends: now + length, endorse, locked: None });
+        let lacks = self.lacks(&round, now);
+        self.current = Some(Current { round, ends: now + length, endorse, locked: None, lacks });
         let round = number;
         let propose = Act::Say(ToReferee::Propose { height, round });
-        mine.then_some(propose).into_iter().collect()
+        acts.extend(mine.then_some(propose));
+        acts
+    }
+
+    /// What a round may lack for this node. A proposal does not reach who is behind or alone; whether another
+    /// proposer is there the referee does not tell.
+    fn lacks(&self, round: &Round, now: Instant) -> Lacks {
+        if !self.active || self.frozen {
+            return Lacks::default();
+        }
+        let alone = round.peers == 0 && round.proposer != self.address;
+        let at_hand = round.height == self.tip + 1 && !alone;
+        Lacks::of(now, Duration::from_millis(round.interval_ms), at_hand)
+    }
+
+    /// Says what a round lacks; nothing, once its block is certain.
+    fn complain(&mut self, which: impl FnOnce(&mut Lacks) -> Vec<Lack>) -> Vec<Act> {
+        let Some(current) = self.current.as_mut() else {
+            return Vec::new();
+        };
+        // Who is behind counts rounds since its own tip.
+        let behind = current.round.height.saturating_sub(self.tip + 1);
+        let (height, number) = (self.tip + 1, current.round.number + behind);
+        let round = Round { height, number, ..current.round.clone() };
+        let lacks = which(&mut current.lacks).into_iter();
+        lacks.map(|what| Act::Lack { what, round: round.clone() }).collect()
     }
 
     /// Which share of this round passes before this node endorses: the same whenever it is asked.
@@ -162,6 +210,7 @@ impl Participant {
             && block.height == self.tip + 1
         {
             current.locked = Some((block, at));
+            current.lacks = Lacks::default();
         }
     }
 
@@ -192,15 +241,17 @@ impl Participant {
         vec![Act::Commit { block, own }, Act::Say(ToReferee::Committed { height })]
     }
 
-    /// Time passes: endorse, commit, apply a block, or ask for blocks.
+    /// Time passes: endorse, commit, complain, apply a block, or ask for blocks.
     pub fn elapse(&mut self, now: Instant) -> Vec<Act> {
         let mut acts = self.endorse(now);
+        acts.extend(self.complain(|lacks| lacks.until(now)));
         acts.extend(self.conclude(now));
         acts.extend(self.apply_next(now));
         if self.tick_at <= now {
             self.tick_at = now + self.tick;
+            let from = self.tip + 1;
+            acts.push(Act::Ticked { from, to: self.target.max(self.tip + SYNC_AHEAD) });
             if self.target > self.tip && !self.applying() && !self.frozen {
-                let from = self.tip + 1;
                 acts.push(Act::Say(ToReferee::Sync { from }));
             }
         }

@@ -57,7 +57,54 @@ fn it_proposes_when_it_is_its_turn_and_only_then() {
     let mut part = node(2, start);
     let propose = Act::Say(ToReferee::Propose { height: 3, round: 1 });
     assert_eq!(part.hear(round(3, 1, "io1me"), start), [propose]);
-    assert!(part.hear(round(4, 0, "io1me"), start).is_empty(), "it is behind");
+    let behind = part.hear(round(4, 0, "io1me"), start);
+    assert!(!behind.iter().any(|act| matches!(act, Act::Say(_))), "it is behind");
+}
+
+/// What it complains of until the round's end, with the time, and height and number of the round.
+fn complaints(part: &mut Participant, start: Instant) -> Vec<(u128, Lack, u64, u64)> {
+    let done = run(part, start, start + INTERVAL).into_iter();
+    done.filter_map(|(at, act)| match act {
+        Act::Lack { what, round } => Some((at.as_millis(), what, round.height, round.number)),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn a_round_without_a_block_is_complained_of_and_one_with_a_block_is_not() {
+    let start = Instant::now();
+    let mut stalled = node(2, start);
+    stalled.hear(round(3, 7, "io1other"), start);
+    let endorsements =
+        [(820, Lack::ProposalEndorsements, 3, 7), (1_000, Lack::LockEndorsements, 3, 7)];
+    assert_eq!(complaints(&mut stalled, start), endorsements);
+
+    let mut behind = node(2, start);
+    behind.hear(round(9, 1, "io1other"), start);
+    // Seven rounds since its own tip, and no proposal for the block that it lacks.
+    let all = [
+        (500, Lack::Proposal, 3, 7),
+        (820, Lack::ProposalEndorsements, 3, 7),
+        (1_000, Lack::LockEndorsements, 3, 7),
+    ];
+    assert_eq!(complaints(&mut behind, start), all);
+
+    let mut well = node(2, start);
+    well.hear(round(3, 0, "io1other"), start);
+    let block = chain(3)[2].clone();
+    well.hear(ToNode::Locked { block, ends_in_ms: 500 }, start + INTERVAL / 2);
+    assert_eq!(complaints(&mut well, start), []);
+}
+
+#[test]
+fn what_was_not_said_by_the_round_s_end_is_said_when_the_next_one_begins() {
+    let start = Instant::now();
+    let mut part = node(2, start);
+    part.hear(round(3, 0, "io1other"), start);
+    let acts = part.hear(round(3, 1, "io1other"), start + INTERVAL);
+    assert_eq!(acts.len(), 2);
+    assert!(acts.iter().all(|act| matches!(act, Act::Lack { round, .. } if round.number == 0)));
 }
 
 #[test]
@@ -106,7 +153,8 @@ fn who_missed_a_block_stands_still_until_the_tick_and_then_jumps() {
         assert!(part.hear(ToNode::Block(block.clone()), start).is_empty());
     }
     let asked = run(&mut part, start, start + TICK);
-    assert_eq!(asked, [(TICK, Act::Say(ToReferee::Sync { from: 3 }))]);
+    let ticked = (TICK, Act::Ticked { from: 3, to: 22 });
+    assert_eq!(asked, [ticked, (TICK, Act::Say(ToReferee::Sync { from: 3 }))]);
     assert_eq!((part.tip(), part.target()), (2, 8));
     let now = start + TICK;
     part.hear(ToNode::Blocks(vec![blocks[2].clone()]), now);

@@ -1,5 +1,11 @@
 //! The stand-in in a real container: image, command line, probes and gRPC at its own address.
 
+mod ends;
+mod events;
+mod failures;
+mod inspect;
+mod lab;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
