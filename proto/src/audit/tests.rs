@@ -397,7 +397,8 @@ fn a_stop_by_the_clock_is_judged_by_its_slots() {
 #[test]
 fn what_was_said_of_plans_that_have_left_the_board_accuses_nobody() {
     let mut story = Story::published(&plan());
-    let now = std::mem::replace(&mut story.id, PlanId { serial: 7, ..story.id.clone() });
+    let now = story.id.clone();
+    story.id.serial = 7;
     story.clocks.insert(1, 9_000);
     // An older plan, other keys, a clock that was wrong then.
     story.says(2, Event::Acknowledged { in_hand: None });
