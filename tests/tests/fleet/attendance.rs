@@ -12,6 +12,7 @@ use muster_proto::rule::Final;
 use muster_proto::trust::SecretKey;
 use muster_tests::fleet::process::{Said, binary, run};
 use muster_tests::fleet::script::{Script, Seen};
+use muster_tests::fleet::watcher::Watcher;
 use muster_tests::fleet::{Fleet, Make};
 use muster_tests::terminal::fits;
 use serde_json::Value;
@@ -216,4 +217,42 @@ fn rewrite(
         }
         chain[next] = sealed(&receipts[next], key);
     }
+}
+
+/// What the program says of a plan: nothing to doubt, everybody in order.
+async fn held(who: &Watcher, plan: &str) -> Result<Value> {
+    let said = who.muster(&["--json", "attendance", plan]).await?;
+    ensure!(said.code == 0, "{plan}: {}{}", said.out, said.err);
+    let told: Value = serde_json::from_str(&said.out)?;
+    assert_eq!((&told["order"], &told["doubt"]), (&"held".into(), &Value::Null), "{told}");
+    let done = told["nodes"].as_array().context("nodes")?.iter().all(|it| it["how"] == "done");
+    assert!(done, "{plan}: {told}");
+    Ok(told)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_return_a_stop_by_the_clock_and_its_end_are_no_broken_order() -> Result<()> {
+    let mut fleet = Fleet::up(Make::quick(4)).await?;
+    let wanda = fleet.watcher("wanda").await?;
+    fleet.delegate("robot-2").kill().await?;
+    let restart = Script::new(1, "restart", 4).with("compatibility: halting");
+    fleet.publish(&Script { budget: "{down: 2 of 4}".into(), ..restart }).await?;
+    fleet.until("three are done", |seen| seen.ended(1, Final::Done) == 3).await?;
+    fleet.delegate("robot-2").start()?;
+    fleet.until("the late one too", |seen| seen.ended(1, Final::Done) == 4).await?;
+    let stop = Script { class: "emergency".into(), ..Script::stop(7, 4) };
+    fleet.publish(&stop.with("schedule: {pace: 10m}")).await?;
+    fleet.until("all are down", |seen| seen.ended(7, Final::Done) == 4).await?;
+    let start = Script::start(2, 4).with("after: [1]").with("ends: [emergency/7]");
+    fleet.publish(&start).await?;
+    fleet.until("all are up", |seen| seen.ended(2, Final::Done) == 4).await?;
+
+    let told = held(&wanda, "hotfix/1").await?;
+    let late: Vec<_> = (0..4).map(|at| told["nodes"][at]["late"].clone()).collect();
+    assert_eq!(late, [false, true, false, false], "robot-2 came back after the others");
+    held(&wanda, "emergency/7").await?;
+    held(&wanda, "hotfix/2").await?;
+    let export = wanda.muster(&["bundle", "export", "emergency/7", "-o", "7.bundle"]).await?;
+    assert_eq!(export.code, 0, "{export:?}");
+    fleet.end().await
 }
