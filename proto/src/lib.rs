@@ -1,5 +1,6 @@
 //! What agent and controller share: documents, evidence, the rule, trust and the wire.
 
+pub mod audit;
 pub mod documents;
 pub mod evidence;
 pub mod rule;

@@ -9,8 +9,8 @@ use super::failure::Failure;
 use super::freeze::Kind;
 use super::shell::Shell;
 use super::{
-    emergency, explain, fleet, freeze, history, hold, init, key, log, plan, publish, roster, sign,
-    watch, why,
+    attendance, bundle, emergency, explain, fleet, freeze, history, hold, init, key, log, plan,
+    publish, roster, sign, watch, why,
 };
 
 /// Moves fleets of independently owned nodes in order, by signature.
@@ -80,6 +80,11 @@ pub enum Command {
     Why(why::Why),
     /// Every plan that was published, and how it ended
     History(history::History),
+    /// Who took part in a plan, when and how, recomputed from what was signed
+    Attendance(attendance::Attendance),
+    /// Everything about a plan in one file that anybody can verify offline
+    #[command(subcommand)]
+    Bundle(bundle::BundleCommand),
     /// What a node's agent has signed
     Log(log::Log),
     /// Ask all agents to begin nothing of a plan for a while
@@ -148,6 +153,8 @@ impl Command {
             Command::Watch(args) => watch::run(shell, args),
             Command::Why(args) => why::run(shell, args),
             Command::History(args) => history::run(shell, args),
+            Command::Attendance(args) => attendance::run(shell, args),
+            Command::Bundle(command) => bundle::run(shell, command),
             Command::Log(args) => log::run(shell, args),
             Command::Hold(args) => hold::hold(shell, args),
             Command::ReleaseHold(args) => hold::release(shell, args),

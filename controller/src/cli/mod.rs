@@ -4,6 +4,8 @@
 //! itself, from the root that is pinned in its own directory.
 
 pub mod args;
+pub mod attendance;
+pub mod bundle;
 pub mod context;
 pub mod emergency;
 pub mod exit;

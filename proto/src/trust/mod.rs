@@ -30,6 +30,7 @@ pub use ledger::{Admitted, Ledger, LedgerError};
 pub use offer::{Offer, Publication, Refused, Taken, Versions};
 pub use publisher::Publisher;
 pub use state::{State, StateFile};
+pub(crate) use stored::StoredOffer;
 pub use tuf::{Step, TargetFile, Targets, Tuf};
 pub use view::{RoleState, RoleView, Signer};
 

@@ -10,7 +10,7 @@ use super::offer::Offer;
 
 /// Bytes, base64 in files.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Blob(pub(super) Vec<u8>);
+pub(crate) struct Blob(pub(crate) Vec<u8>);
 
 impl Serialize for Blob {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -28,7 +28,7 @@ impl<'de> Deserialize<'de> for Blob {
 /// See [`Offer`].
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct StoredOffer {
+pub(crate) struct StoredOffer {
     roots: Vec<Blob>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     timestamp: Option<Blob>,

@@ -202,3 +202,19 @@ async fn only_a_draft_of_a_plan_is_simulated_and_it_brings_its_own_roster() {
     let beside = ["plan", "simulate", "2.draft", "--roster", "roster.yaml"];
     refused(&alice.muster(&beside).await, 2, "U007");
 }
+
+#[tokio::test]
+async fn a_bundle_is_asked_for_in_one_form_and_must_be_one() {
+    let alice = Officer::founded().await;
+    alice.write("42.bundle", "{}");
+    let verify = ["bundle", "verify", "42.bundle", "--root", "first.json"];
+    let both = [&["--json"][..], &verify, &["--csv"]].concat();
+    let said = alice.muster(&both).await;
+    assert!(said.code == 2 && said.out.contains("U070"), "{said:?}");
+    refused(&alice.muster(&verify).await, 3, "V030");
+    let another = Digest::of(b"another");
+    let other = [&verify[..], &["--root-sha256", another.hex()]].concat();
+    refused(&alice.muster(&other).await, 3, "U031");
+    let missing = ["bundle", "verify", "none", "--root", "first.json"];
+    refused(&alice.muster(&missing).await, 1, "U004");
+}

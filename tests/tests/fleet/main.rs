@@ -1,6 +1,7 @@
 //! Whole fleets: real containers, agents in processes of their own, a controller, officers.
 
 mod absence;
+mod attendance;
 mod controller;
 mod demo;
 mod double;

@@ -10,6 +10,7 @@ const FUNCTION_LINES: usize = 70;
 
 /// Modules that decide: no clock, network, disk, runtime, log or Docker.
 const PURE: &[&str] = &[
+    "proto/src/audit",
     "proto/src/documents",
     "proto/src/evidence",
     "proto/src/rule",
