@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Account, order};
-use crate::documents::plan::Member;
-use crate::documents::{Class, Digest, PlanId};
+use crate::documents::plan::{Drill, Member};
+use crate::documents::{Digest, PlanId};
 use crate::evidence::Event;
 use crate::rule::Final;
 use crate::rule::facts::PlanFacts;
@@ -23,8 +23,8 @@ pub struct Attendance {
     pub title: String,
     /// Such as `restart`.
     pub action: &'static str,
-    /// It was a drill, or signed by the drill role.
-    pub drill: bool,
+    /// Whether it was a drill, and of which kind.
+    pub drill: Drill,
     /// When it was frozen; everything is verified as of this.
     pub issued: Timestamp,
     /// Digest of the root that all of it is verified from.
@@ -200,7 +200,7 @@ pub(super) fn attendance(account: &Account) -> Attendance {
         network: plan.network.clone(),
         title: plain(&plan.title),
         action: plan.action.word(),
-        drill: plan.drill || plan.class == Class::Drill,
+        drill: plan.drill,
         issued: plan.issued,
         first_root: account.trust.pinned_root().clone(),
         began,

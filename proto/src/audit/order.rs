@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Account;
 use super::fault::Fault;
 use crate::documents::ids::Class;
-use crate::documents::plan::{Action, Budget};
+use crate::documents::plan::Budget;
 use crate::documents::{NodeName, Plan, PlanId, Roster};
 use crate::evidence::beacon::Health;
 use crate::evidence::{Beacon, Event, Head, Receipt};
@@ -151,8 +151,8 @@ impl<'a> Moment<'a> {
                 continue;
             }
             let over = facts.plans.get(&self.account.id).and_then(|said| said.outcome);
-            let stopped = matches!(self.plan.action, Action::Stop)
-                && over.is_some_and(|(outcome, _)| outcome == Final::Done);
+            let stopped =
+                self.plan.leaves_down() && over.is_some_and(|(outcome, _)| outcome == Final::Done);
             // Who counted nothing was away himself, by his own word.
             let running = !stopped && (counted || !mine);
             let head = facts.head.clone();
@@ -166,6 +166,7 @@ impl<'a> Moment<'a> {
                 head,
                 newest: BTreeMap::new(),
                 doing: Vec::new(),
+                emergency: None,
             });
         }
     }

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use muster_proto::audit::{Attendance, How, Line, Order, Total};
+use muster_proto::documents::plan::Drill;
 use muster_proto::documents::{Class, Digest, PlanId};
 
 use super::{Report, csv, html};
@@ -59,7 +60,7 @@ fn report() -> Report {
         network: "testnet".into(),
         title: "restart <everybody>".into(),
         action: "restart",
-        drill: true,
+        drill: Drill::Real,
         issued: at(-600),
         first_root: Digest::of(b"root"),
         began: Some(at(10)),

@@ -34,7 +34,7 @@ impl fmt::Display for Report {
 
 /// What it was.
 pub(super) fn headline(told: &Attendance) -> String {
-    let drill = if told.drill { "DRILL " } else { "" };
+    let drill = told.drill.mark().map_or(String::new(), |mark| format!("{mark} "));
     format!("{drill}plan {} · {}", told.plan, told.title)
 }
 

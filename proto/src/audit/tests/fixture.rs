@@ -109,7 +109,7 @@ pub(super) fn plan() -> Plan {
             hold_ms: 120_000,
         },
         deadline: Deadline { per_node_ms: 1_200_000, before_height: None },
-        drill: false,
+        drill: Drill::No,
     }
 }
 
@@ -297,6 +297,7 @@ impl Story {
             head: self.heads().get(&name(node)).cloned(),
             newest: BTreeMap::new(),
             doing: Vec::new(),
+            emergency: None,
         };
         Envelope::sign(&beacon, &key(node)).expect("canonical").to_bytes::<Beacon>()
     }
@@ -326,6 +327,7 @@ pub(super) fn done() -> Event {
         height: Some(9),
         image: Digest::of(b"image"),
         away_ms: Some(31_000),
+        would: None,
     })
 }
 
