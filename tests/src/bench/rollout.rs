@@ -58,7 +58,7 @@ impl Stand {
     /// When something does not come up.
     pub async fn up(scale: Scale, health: HealthTerms) -> Result<Self> {
         let make = Make { behaviour: behaviour(OLD, scale), ..Make::quick(scale.nodes) };
-        Ok(Self { fleet: Fleet::up(make).await?, scale, health, serial: 0, emergencies: 1_000 })
+        Ok(Self { fleet: Fleet::up(make).await?, scale, health, serial: 0, emergencies: 900 })
     }
 
     /// The containers' names, in the order of every plan.
