@@ -193,18 +193,13 @@ impl Stand {
     /// When one stays.
     pub async fn all_left(&self, mark: usize, since: Timestamp) -> Result<Duration> {
         let all = usize::from(self.scale.nodes);
-        let left = async {
-            loop {
-                let seen = self.fleet.observer.seen();
-                let died = seen.iter().skip(mark).filter(|event| event.what == "die");
-                let died: Vec<_> = died.map(|event| event.at).collect();
-                if died.len() >= all {
-                    return died.into_iter().max().unwrap_or_default();
-                }
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let last = timeout(ROLLOUT, left).await.context("not every node leaves")?;
+        let left = self.fleet.observer.until(|seen| {
+            let died = seen.iter().skip(mark).filter(|event| event.what == "die");
+            let died: Vec<_> = died.map(|event| event.at).collect();
+            let last = died.iter().max().copied();
+            last.filter(|_| died.len() >= all)
+        });
+        let last = timeout(ROLLOUT, left).await.context("not every node leaves")??;
         let since = i64::try_from(since.as_nanosecond())?;
         Ok(Duration::from_nanos(u64::try_from(last - since).unwrap_or_default()))
     }

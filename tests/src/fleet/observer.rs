@@ -83,6 +83,16 @@ impl Observer {
         self.state.borrow().seen.clone()
     }
 
+    /// Waits until `found` finds something in what was seen.
+    ///
+    /// # Errors
+    /// When the observer ended.
+    pub async fn until<T>(&self, found: impl Fn(&[Seen]) -> Option<T>) -> Result<T> {
+        let mut state = self.state.subscribe();
+        let state = state.wait_for(|state| found(&state.seen).is_some()).await;
+        found(&state.context("the observer ended")?.seen).context("it was just there")
+    }
+
     /// Waits for everything that the Engine has done until now, and fails when two running nodes
     /// held one key, when no node ever started, or when the stream broke.
     ///
