@@ -132,11 +132,14 @@ impl Core {
         self.learn();
         let head = *self.journal.follow().borrow();
         let versions = self.state.trust.versions();
+        // Asked of every board when it is attached, also when there is no plan; a plan that comes
+        // later has a question of its own.
+        self.question.0 = self.question.0.max(1);
+        let question = self.question.0;
         self.outgoing.send_modify(|outgoing| {
             outgoing.head = head;
             outgoing.versions = [versions.root, versions.timestamp, versions.snapshot];
-            // Asked of every board when it is attached, also when there is no plan.
-            outgoing.question = outgoing.question.max(1);
+            outgoing.question = question;
         });
     }
 

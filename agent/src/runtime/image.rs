@@ -46,3 +46,46 @@ impl Image {
         self.id == signed.config || Some(&self.id) == signed.manifest.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn signed(config: &str, manifest: Option<&str>) -> release::Image {
+        let digest = |text: &str| Digest::of(text.as_bytes());
+        let repository = "iotex/iotex-core".into();
+        release::Image { repository, config: digest(config), manifest: manifest.map(digest) }
+    }
+
+    fn found(id: &str) -> Image {
+        let id = Digest::of(id.as_bytes());
+        Image::read(&json!({ "Id": id.to_string() })).expect("an inspect")
+    }
+
+    #[test]
+    fn an_image_is_known_by_what_either_store_calls_its_id() {
+        assert!(found("config").is(&signed("config", None)));
+        assert!(found("config").is(&signed("config", Some("manifest"))));
+        assert!(found("manifest").is(&signed("config", Some("manifest"))));
+    }
+
+    #[test]
+    fn another_id_is_another_image_whatever_its_tag_says() {
+        assert!(!found("other").is(&signed("config", Some("manifest"))));
+        assert!(!found("manifest").is(&signed("config", None)));
+        let tagged = json!({
+            "Id": Digest::of(b"other").to_string(),
+            "RepoTags": ["iotex/iotex-core:v2.5.0"],
+        });
+        let tagged = Image::read(&tagged).expect("an inspect");
+        assert!(!tagged.is(&signed("config", Some("manifest"))));
+    }
+
+    #[test]
+    fn an_id_that_is_no_digest_is_refused() {
+        let odd = Image::read(&json!({ "Id": "sha256:short" })).expect_err("no digest");
+        assert!(odd.to_string().contains("sha256:short"), "{odd}");
+    }
+}

@@ -115,7 +115,7 @@ impl Node {
     }
 
     /// Signs a receipt; its own evidence holds it at once.
-    pub fn says(&mut self, at: Timestamp, plan: &PlanId, event: Event) {
+    pub fn says(&mut self, at: Timestamp, plan: &PlanId, event: Event) -> &Receipt {
         let receipt = Receipt {
             muster: "receipt/v1".into(),
             network: "testnet".into(),
@@ -129,10 +129,16 @@ impl Node {
         let facts = self.evidence.nodes.entry(self.name.clone()).or_default();
         facts.fold(&receipt, true);
         self.receipts.push(receipt);
+        &self.receipts[self.receipts.len() - 1]
     }
 
     /// Signs a beacon; its own evidence holds it at once.
-    pub fn beacon(&mut self, at: Timestamp, tip: u64, newest: BTreeMap<Counter, PlanId>) {
+    pub fn beacon(
+        &mut self,
+        at: Timestamp,
+        tip: u64,
+        newest: BTreeMap<Counter, PlanId>,
+    ) -> &Beacon {
         let height = self.running.then_some(self.stuck_at.unwrap_or(tip));
         let counter = self.receipts.len() as u64;
         let head = (counter > 0).then(|| Head { counter, hash: Digest::of(b"") });
@@ -151,6 +157,7 @@ impl Node {
         let facts = self.evidence.nodes.entry(self.name.clone()).or_default();
         facts.take(beacon.clone());
         self.beacons.push(beacon);
+        &self.beacons[self.beacons.len() - 1]
     }
 
     /// What its journal says about a plan.

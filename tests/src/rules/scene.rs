@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ed25519_dalek::SigningKey;
 use jiff::{SignedDuration, Timestamp};
 use muster_proto::documents::ids::Class;
 use muster_proto::documents::plan::*;
@@ -103,15 +104,13 @@ pub fn name(index: usize) -> NodeName {
     format!("n{index}").parse().expect("a node name")
 }
 
-/// A strong public key that nobody has the secret of.
+/// The key that a node signs with, where a world signs anything.
+pub(super) fn secret(seed: u8) -> SigningKey {
+    SigningKey::from_bytes(&[seed; 32])
+}
+
 fn key(seed: u8) -> PublicKey {
-    let mut bytes = [0; 32];
-    let candidate = |second: u8| {
-        bytes[0] = seed;
-        bytes[1] = second;
-        PublicKey::try_from(bytes).ok()
-    };
-    (0..=u8::MAX).find_map(candidate).expect("half of all strings are points")
+    secret(seed).verifying_key().to_bytes().try_into().expect("a strong key")
 }
 
 impl Scene {

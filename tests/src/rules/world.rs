@@ -11,9 +11,11 @@ use muster_proto::rule::decision::{Answer, Observations, Stage, Step, Test};
 use muster_proto::rule::reason::Why;
 use muster_proto::rule::{Decision, Documents, Evidence, Final, decide_with};
 
+use super::books::Books;
 use super::check::{self, Violation};
 use super::node::{Node, Part, outcome};
 use super::scene::{ABSENT_S, LAG_BLOCKS, Scene, at};
+use super::shown::Reader;
 use super::{Rule, broken};
 
 /// No step fails and every self-test passes.
@@ -39,6 +41,9 @@ pub enum Move {
     Show(u8, u8, u8, u8),
     /// The controller shows one node everything.
     ShowAll(u8),
+    /// The controller shows one node something of another that it was shown before, or a receipt
+    /// without those before it.
+    Replay(u8, u8, u8, u8),
     /// The agent crashes: it forgets what it was shown. That it waited for the beat stands in its
     /// journal, and is no permission.
     Crash(u8),
@@ -70,6 +75,8 @@ pub struct World<'a> {
     pub now_s: i64,
     pub(super) ids: Vec<PlanId>,
     rule: Rule,
+    pub(super) reader: Reader,
+    pub(super) books: Option<Books>,
 }
 
 impl<'a> World<'a> {
@@ -78,7 +85,20 @@ impl<'a> World<'a> {
         broken::forget();
         let nodes = (0..scene.managed).map(|i| Node::new(i, scene.managed)).collect();
         let ids = scene.plans.iter().map(|(id, _)| id.clone()).collect();
-        Self { scene, nodes, now_s: 0, ids, rule }
+        Self { scene, nodes, now_s: 0, ids, rule, reader: Reader::Careful, books: None }
+    }
+
+    /// What everybody does with what was shown before.
+    pub fn read_by(mut self, reader: Reader) -> Self {
+        self.reader = reader;
+        self
+    }
+
+    /// Everything is truly signed, and everybody believes what the project's own book makes of
+    /// what he is shown.
+    pub fn with_books(mut self) -> Self {
+        self.books = Some(Books::new(self.scene));
+        self
     }
 
     /// Plays the moves.
@@ -107,6 +127,9 @@ impl<'a> World<'a> {
                 self.show(self.pick(to), self.pick(of), receipts, beacons);
             }
             Move::ShowAll(to) => self.show_all(self.pick(to)),
+            Move::Replay(to, of, receipt, beacon) => {
+                self.replay(self.pick(to), self.pick(of), receipt, beacon);
+            }
             Move::Crash(node) => self.crash(self.pick(node)),
             Move::Fail(node) => self.nodes[usize::from(node) % self.scene.managed].running = false,
             Move::Lag(node) => {
@@ -155,50 +178,10 @@ impl<'a> World<'a> {
         for plan in &self.nodes[node].plans {
             newest.insert(self.ids[*plan].class.counter(), self.ids[*plan].clone());
         }
-        self.nodes[node].beacon(date, tip, newest);
-    }
-
-    fn show(&mut self, to: usize, of: usize, receipts: u8, beacons: u8) {
-        if to == of || !self.believes(to, of) {
-            return;
+        let signed = self.nodes[node].beacon(date, tip, newest);
+        if let Some(books) = &mut self.books {
+            books.beacon(node, signed);
         }
-        let (seen_receipts, seen_beacons) = self.nodes[to].shown[of];
-        let source = &self.nodes[of];
-        // Receipts come in order, of the beacons any newer one may come.
-        let upto =
-            |seen: usize, all: usize, share: u8| seen + (all - seen) * usize::from(share % 5) / 4;
-        let receipts_to = upto(seen_receipts, source.receipts.len(), receipts);
-        let beacons_to = upto(seen_beacons, source.beacons.len(), beacons);
-        let new = source.receipts[seen_receipts..receipts_to].to_vec();
-        let beacon = (beacons_to > seen_beacons).then(|| source.beacons[beacons_to - 1].clone());
-        let (name, viewer) = (source.name.clone(), &mut self.nodes[to]);
-        let facts = viewer.evidence.nodes.entry(name).or_default();
-        new.iter().for_each(|receipt| facts.fold(receipt, true));
-        if let Some(beacon) = beacon {
-            facts.take(beacon);
-        }
-        viewer.shown[of] = (receipts_to, beacons_to);
-    }
-
-    /// The viewer's roster lists the node with the key that it signs with.
-    fn believes(&self, viewer: usize, of: usize) -> bool {
-        let roster = &self.scene.rosters[self.nodes[viewer].roster];
-        let first = self.scene.rosters[0].node(&self.nodes[of].name).and_then(|node| node.key);
-        roster.node(&self.nodes[of].name).is_some_and(|node| node.key == first)
-    }
-
-    fn show_all(&mut self, to: usize) {
-        for of in 0..self.nodes.len() {
-            self.show(to, of, 4, 4);
-        }
-    }
-
-    fn crash(&mut self, node: usize) {
-        let crashed = &mut self.nodes[node];
-        crashed.shown.fill((0, 0));
-        let own = crashed.evidence.nodes.remove(&crashed.name);
-        crashed.evidence = Evidence::default();
-        crashed.evidence.nodes.extend(own.map(|facts| (crashed.name.clone(), facts)));
     }
 
     fn recover(&mut self, node: usize) {
@@ -220,16 +203,6 @@ impl<'a> World<'a> {
             1 => Answer::Refuse { reason: "no".into() },
             _ => Answer::Apply,
         };
-    }
-
-    fn newer_roster(&mut self, node: usize) {
-        self.nodes[node].roster = 1;
-        for of in 0..self.nodes.len() {
-            if of != node && !self.believes(node, of) {
-                let name = self.nodes[of].name.clone();
-                self.nodes[node].evidence.nodes.remove(&name);
-            }
-        }
     }
 
     /// Asks the node's decision about one of its plans, and does it.
@@ -275,7 +248,8 @@ impl<'a> World<'a> {
         let roster = &self.scene.rosters[one.roster];
         let documents = Documents { id, plan: body, roster, others };
         let me = one.observations(plan, &self.ids);
-        ask(&documents, &one.evidence, &me, self.date(node))
+        let evidence = self.books.as_ref().map_or(&one.evidence, |books| books.evidence(node));
+        ask(&documents, evidence, &me, self.date(node))
     }
 
     /// The beat is over: the rule is asked again, and the effect follows at once.
@@ -310,7 +284,10 @@ impl<'a> World<'a> {
 
     fn says(&mut self, node: usize, plan: usize, event: Event) {
         let (date, id) = (self.date(node), self.ids[plan].clone());
-        self.nodes[node].says(date, &id, event);
+        let signed = self.nodes[node].says(date, &id, event);
+        if let Some(books) = &mut self.books {
+            books.says(node, signed);
+        }
     }
 
     fn reaches(&mut self, node: usize, plan: usize, stage: Stage, event: Option<Event>) {

@@ -144,3 +144,23 @@ async fn delays_replays_another_order_and_forgeries_move_nobody_out_of_turn() ->
     ALL.iter().for_each(|node| liar.set(&name(node), []));
     finish(fleet, mark).await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_board_that_claims_a_longer_chain_of_ours_and_shows_none_is_not_believed() -> Result<()> {
+    let (mut fleet, liar) = taken_over().await?;
+    let mark = fleet.referee.client().mark().await?;
+    ALL.iter().for_each(|node| liar.set(&name(node), [Lie::LongerChain]));
+    fleet.publish(&Script::new(1, "restart", 4).of(&ORDER)).await?;
+    // Each asks anew for the plan; a chain that it says it holds whole is sent nothing more.
+    for node in ORDER {
+        let prepared = |status: &Status| status.plans.iter().any(|plan| plan.stage == "prepared");
+        fleet.until_status(node, prepared).await?;
+        assert_eq!(liar.lies_told(&name(node)), 1, "{node} asked once for this plan");
+    }
+    let seen = fleet.see().await?;
+    assert!(seen.began(1).is_empty());
+    ALL.iter().for_each(|node| assert!(seen.words(node, 1).is_empty(), "{node}"));
+
+    ALL.iter().for_each(|node| liar.set(&name(node), []));
+    finish(fleet, mark).await
+}

@@ -100,11 +100,34 @@ impl Row {
                 (!marked).then(|| format!("{code}: {} does not mark it", case.display()))
             }
             Some(words) => {
-                (!text.contains(words)).then(|| format!("{code}: {file} has no {words}"))
+                (!names(&text, test, words)).then(|| format!("{code}: {test} has no {words}"))
             }
-            None => (!text.contains(code)).then(|| format!("{code}: {file} does not name it")),
+            None => (!names(&text, test, code)).then(|| format!("{code}: {test} does not name it")),
         }
     }
+}
+
+/// Whether `words` stand in a function, or in a function or table of the same file that it uses.
+fn names(text: &str, function: &str, words: &str) -> bool {
+    let own = body(text, function).unwrap_or_default();
+    let called = text.match_indices("fn ").filter_map(|(at, _)| {
+        let name = text[at + 3..].split(['(', '<']).next()?;
+        own.contains(&format!("{name}(")).then(|| body(text, name))?
+    });
+    let read = text.match_indices("\nconst ").filter_map(|(at, start)| {
+        let (name, rest) = text[at + start.len()..].split_once(':')?;
+        own.contains(name).then(|| rest.split(";\n\n").next())?
+    });
+    own.contains(words) || called.chain(read).any(|part| part.contains(words))
+}
+
+/// A function from its `fn` to its closing brace.
+fn body<'t>(text: &'t str, function: &str) -> Option<&'t str> {
+    let at = text.find(&format!("fn {function}("))?;
+    let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let indent: String = text[line..].chars().take_while(|c| *c == ' ').collect();
+    let end = text[at..].find(&format!("\n{indent}}}\n"))?;
+    Some(&text[at..at + end])
 }
 
 fn table() -> Vec<Row> {

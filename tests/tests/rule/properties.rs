@@ -7,7 +7,7 @@ use muster_proto::rule::plans::rank;
 use muster_proto::rule::promise::gives_way;
 use muster_proto::rule::{Final, permission};
 use muster_tests::rules::{
-    Move, PlanDraw, Relation, Rule, Scene, SceneDraw, Violation, World, broken,
+    Move, PlanDraw, Reader, Relation, Rule, Scene, SceneDraw, Violation, World, broken,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -69,6 +69,7 @@ fn one_move() -> impl Strategy<Value = Move> {
         24 => (node(), any::<u8>(), any::<u8>()).prop_map(|(n, p, luck)| Move::Act(n, p, luck)),
         8 => (node(), node(), any::<u8>(), any::<u8>()).prop_map(|(a, b, r, s)| Move::Show(a, b, r, s)),
         8 => node().prop_map(Move::ShowAll),
+        4 => (node(), node(), any::<u8>(), any::<u8>()).prop_map(|(a, b, r, s)| Move::Replay(a, b, r, s)),
         4 => (node(), any::<u8>()).prop_map(|(n, p)| Move::Learn(n, p)),
         3 => (1u8..6).prop_map(Move::Pass),
         1 => any::<u8>().prop_map(|s| Move::Pass(s / 3)),
@@ -155,6 +156,43 @@ fn every_broken_rule_is_caught() {
     }
     println!("{table}");
     assert!(missed.is_empty(), "not caught: {missed:?}\n{table}");
+}
+
+/// The first move after which a real book and the world's own account part.
+fn misread_after(reader: Reader, draw: &SceneDraw, moves: &[Move]) -> Result<(), String> {
+    let scene = Scene::new(draw);
+    let mut world = World::new(&scene, permission).read_by(reader).with_books();
+    for one in moves {
+        world.step(*one).map_err(|violation| violation.to_string())?;
+        if let Some((to, of)) = world.misread() {
+            return Err(format!("n{to} misreads n{of} after {one:?}"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn replays_and_receipts_out_of_their_order_tell_a_real_book_nothing() {
+    let replays = Cell::new(0_usize);
+    let told = runner(250, 500).run(&story(), |(draw, moves)| {
+        let again = moves.iter().filter(|one| matches!(one, Move::Replay(..)));
+        replays.set(replays.get() + again.count());
+        misread_after(Reader::Careful, &draw, &moves).map_err(TestCaseError::fail)
+    });
+    if let Err(error) = told {
+        panic!("{error}");
+    }
+    assert!(replays.get() > 1_000, "only {} replays", replays.get());
+}
+
+#[test]
+fn a_reader_that_takes_replays_for_news_is_told_from_a_real_book() {
+    let told = runner(250, 500).run(&story(), |(draw, moves)| {
+        misread_after(Reader::Gullible, &draw, &moves).map_err(TestCaseError::fail)
+    });
+    let Err(TestError::Fail(why, _)) = told else { panic!("not caught: {told:?}") };
+    assert!(why.message().contains("after Replay"), "{why}");
+    println!("{why}");
 }
 
 /// Plans that can end: nobody stays away, and nothing waits for who is not there.
