@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use muster_proto::documents::{NodeName, Plan, PlanId, PublicKey};
+use muster_proto::documents::{Aborts, NodeName, Plan, PlanId, PublicKey};
 use muster_proto::evidence::Head;
 use muster_proto::evidence::beacon::Health;
 use muster_proto::evidence::book::Book;
@@ -73,6 +73,8 @@ pub(super) struct Core {
     pub(super) file: StateFile,
     /// Plans that the ledger admitted, and whatever is in hand by the journal.
     pub(super) plans: BTreeMap<PlanId, Plan>,
+    /// Every abort that ever verified here.
+    pub(super) aborts: Aborts,
     pub(super) book: Book,
     pub(super) policy: PolicyFile,
     pub(super) holds: Holds,

@@ -176,7 +176,11 @@ impl Hands {
     async fn wait(&self, id: &PlanId, stage: Stage, reason: &Reason) -> Result<Went, StepError> {
         let never = matches!(
             reason,
-            Reason::Expired(_) | Reason::Over { .. } | Reason::Superseded(_) | Reason::Ended(_)
+            Reason::Expired(_)
+                | Reason::Over { .. }
+                | Reason::Superseded(_)
+                | Reason::Ended(_)
+                | Reason::Aborted(_)
         );
         if never && stage == Stage::Prepared {
             self.runner.unprepare(id).await?;

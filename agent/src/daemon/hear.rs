@@ -97,6 +97,13 @@ impl Core {
                 ledger.end(&self.me.network, ends.emergency);
             }
         }
+        for abort in trust.aborts().values() {
+            if ledger.abort(abort) {
+                tracing::warn!(plan = %abort.plan, reason = abort.reason, "aborted");
+            }
+        }
+        let aborts = ledger.aborts(&self.me.network);
+        self.aborts = aborts.map(|abort| (abort.plan.clone(), abort.clone())).collect();
         let wrote = *ledger != before_ledger;
         let mut before = std::mem::take(&mut self.plans);
         for id in self.journal.all_in_hand() {

@@ -101,7 +101,7 @@ impl Core {
         let (Some(plan), Some(roster)) = (self.plans.get(id), roster) else {
             return Decision::Wait(self.not_now("no roster counts here now"));
         };
-        let documents = Documents { id, plan, roster, others: &self.plans };
+        let documents = Documents { id, plan, roster, others: &self.plans, aborts: &self.aborts };
         let me = self.observations(id, plan, observed, now);
         decide(&documents, self.book.evidence(), &me, now)
     }

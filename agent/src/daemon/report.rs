@@ -65,7 +65,10 @@ impl Core {
 
     pub(super) fn plan_view(&self, id: &PlanId, plan: &Plan) -> PlanView {
         let doing = self.doing(id).map(|doing| (doing.text, doing.since));
-        plan_view(id, plan, &self.journal.fold(id), doing, self.now())
+        let fold = self.journal.fold(id);
+        let never = self.aborts.contains_key(id) && fold.stage < Stage::Begun;
+        let view = plan_view(id, plan, &fold, doing, self.now());
+        PlanView { over: view.over || never, ..view }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use muster_proto::documents::{Plan, PlanId, canonical};
+use muster_proto::documents::{Aborts, Plan, PlanId, canonical};
 use muster_proto::evidence::book::Book;
 use muster_proto::evidence::{Envelope, Receipt};
 use muster_proto::tls::{Identity, IdentityError};
@@ -159,6 +159,7 @@ fn core(
         state,
         file,
         plans,
+        aborts: Aborts::new(),
         policy,
         holds: Holds::default(),
         refusals: Refusals::default(),

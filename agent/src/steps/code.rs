@@ -92,6 +92,8 @@ codes! {
         "nothing; the plan that ends the emergency says which node starts"
     DRY "E336" "a dry drill would have touched the node"
         "a fault of this program: report it; the node was not touched"
+    ABORTED "E337" "the plan was aborted in the middle of this upgrade"
+        "nothing; the old node is put back, and a new plan is needed"
 }
 
 /// The code with this text; [`ENGINE`] when there is none (an older journal's).

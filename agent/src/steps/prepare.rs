@@ -141,7 +141,9 @@ impl super::Runner {
             return Ok(());
         }
         let work = self.reopen(id)?;
-        work.clear_away().await?;
+        let cleared = work.clear_away().await;
+        self.show_nothing();
+        cleared?;
         match fold.stage {
             Achieved::Prepared => work.milestone(Milestone::Unprepared),
             _ => Ok(()),

@@ -9,8 +9,8 @@ use super::failure::Failure;
 use super::freeze::Kind;
 use super::shell::Shell;
 use super::{
-    attendance, bundle, emergency, explain, fleet, freeze, history, hold, init, key, log, plan,
-    publish, roster, sign, watch, why,
+    abort, attendance, bundle, emergency, explain, fleet, freeze, history, hold, init, key, log,
+    plan, publish, roster, sign, watch, why,
 };
 
 /// Moves fleets of independently owned nodes in order, by signature.
@@ -91,7 +91,9 @@ pub enum Command {
     Hold(hold::Hold),
     /// End a hold before its time
     ReleaseHold(hold::ReleaseHold),
-    /// Stop nodes now, with one emergency key
+    /// End a plan for good, with one emergency key: who has not begun never begins
+    Abort(abort::AbortPlan),
+    /// Stop nodes now, with one emergency key; or restart them, with the full threshold
     #[command(subcommand)]
     Emergency(emergency::Emergency),
     /// What a code means and what to do
@@ -158,6 +160,7 @@ impl Command {
             Command::Log(args) => log::run(shell, args),
             Command::Hold(args) => hold::hold(shell, args),
             Command::ReleaseHold(args) => hold::release(shell, args),
+            Command::Abort(args) => abort::run(shell, args),
             Command::Emergency(command) => emergency::run(shell, command),
             Command::Explain(args) => explain::run(shell, args),
         }

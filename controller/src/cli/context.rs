@@ -115,6 +115,20 @@ impl Context {
         replace(&self.dir.join(CONFIG), self.to_string().as_bytes())
     }
 
+    /// Whether this directory follows the network that was named, when one was.
+    ///
+    /// # Errors
+    /// `U050`.
+    pub fn is_of(&self, named: Option<&str>, shell: &Shell) -> Result<(), Failure> {
+        match named.filter(|named| *named != self.network) {
+            None => Ok(()),
+            Some(named) => {
+                let what = format!("this directory follows {}, not {named}", self.network);
+                Err(Failure::new("U050", what).at(shell.dir.display()))
+            }
+        }
+    }
+
     /// A file of this directory.
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)

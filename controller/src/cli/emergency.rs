@@ -5,17 +5,16 @@
 //! frozen, verified, signed and merged by the same code that files go through.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use muster_proto::documents::author::values::Millis;
 use muster_proto::documents::author::{Code, Parsed, PlanYaml, read};
 use muster_proto::documents::ids::Counter;
-use muster_proto::documents::{Class, Digest, Roster};
+use muster_proto::documents::{Class, Roster};
 use muster_proto::trust::Trust;
-use muster_proto::trust::draft::{Checked, DetachedSig, Document, Draft, Merged};
-use muster_proto::trust::keys::SecretKey;
+use muster_proto::trust::draft::{Checked, Document, Draft, Merged};
 use serde::Serialize;
 
 use super::context::Context;
@@ -25,9 +24,11 @@ use super::freeze::{frozen_plan, whole};
 use super::key;
 use super::known::newest;
 use super::named::{self, PlanName};
+use super::one_go::{Files, State, kept, signed};
 use super::passphrase::Source;
 use super::publish::{Answer, send};
-use super::shell::{Secrecy, Shell, create};
+use super::restart::{self, Restart};
+use super::shell::Shell;
 use super::sign::verified;
 use super::watch::{self, Watch};
 use super::watcher::Watcher;
@@ -37,14 +38,14 @@ use crate::view::words::labelled;
 
 /// What the text is called in findings.
 const TEXT: &str = "emergency stop";
-/// Drafts of one serial that may lie in one folder.
-const NAMES: u32 = 100;
 
 /// `muster emergency`
 #[derive(Debug, Subcommand)]
 pub enum Emergency {
     /// Stop nodes, one by one or at once, and keep them down until a hotfix ends it
     Stop(Stop),
+    /// Restart nodes, within a budget or at once; it starts nodes, so it takes the full threshold
+    Restart(Restart),
 }
 
 /// `muster emergency stop`
@@ -97,15 +98,13 @@ pub struct Stop {
 pub fn run(shell: &Shell, command: &Emergency) -> Result<Exit, Failure> {
     match command {
         Emergency::Stop(args) => stop(shell, args),
+        Emergency::Restart(args) => restart::run(shell, args),
     }
 }
 
 fn stop(shell: &Shell, args: &Stop) -> Result<Exit, Failure> {
     let context = Context::load(shell)?;
-    if let Some(named) = args.network.as_ref().filter(|named| **named != context.network) {
-        let what = format!("this directory follows {}, not {named}", context.network);
-        return Err(Failure::new("U050", what).at(shell.dir.display()));
-    }
+    context.is_of(args.network.as_deref(), shell)?;
     let watcher = shell.block_on(Watcher::refreshed(shell))?;
     let (checked, warnings) = verified(shell, &made(&watcher, args)?)?;
     // That the chain halts is said with more in the preview.
@@ -125,15 +124,16 @@ fn stop(shell: &Shell, args: &Stop) -> Result<Exit, Failure> {
     let (merged, signature) = signed(&checked, &key).at(args.key.display())?;
     let shown = self::shown(&watcher, &checked, args)?;
     let plan = PlanName { class: Some(Class::Emergency), serial: serial(&checked) };
+    let name = format!("emergency-{}", plan.serial);
     let Some(publication) = merged.publication() else {
-        let files = kept(args, &plan, &draft, &signature)?;
+        let files = Some(kept(&name, &args.key, &draft, &signature)?);
         let fired = Fired { files, ..Fired::new(shown, State::Waiting, &merged) };
         shell.say(&fired)?;
         return Ok(Exit::Waiting);
     };
     let boards = match send(shell, publication) {
         Ok(boards) => boards,
-        Err(failure) => return Err(unsent(failure, &kept(args, &plan, &draft, &signature)?)),
+        Err(failure) => return Err(kept(&name, &args.key, &draft, &signature)?.unsent(failure)),
     };
     shell.say(&Fired { boards, ..Fired::new(shown, State::Published, &merged) })?;
     match args.no_watch {
@@ -220,73 +220,11 @@ fn question(context: &Context, checked: &Checked, args: &Stop) -> Result<String,
     ))
 }
 
-fn signed(checked: &Checked, key: &SecretKey) -> Result<(Merged, DetachedSig), Failure> {
-    let signature = checked.sign(key)?;
-    Ok((checked.merge(std::slice::from_ref(&signature))?, signature))
-}
-
 fn serial(checked: &Checked) -> u64 {
     match checked.document() {
         Document::Plan(plan) => plan.serial,
         _ => 0,
     }
-}
-
-/// Draft and own signature as files, so that others can sign or hand them in.
-#[derive(Debug, Serialize)]
-struct Files {
-    draft: String,
-    signature: String,
-    digest: Digest,
-}
-
-/// Writes draft and signature into the current folder, beside older ones.
-fn kept(
-    args: &Stop,
-    plan: &PlanName,
-    draft: &Draft,
-    signature: &DetachedSig,
-) -> Result<Option<Files>, Failure> {
-    let mut bytes = serde_json::to_vec(signature)?;
-    bytes.push(b'\n');
-    let signer = args.key.file_stem().unwrap_or_default().to_string_lossy();
-    let name = |number: u32| match number {
-        1 => format!("emergency-{}", plan.serial),
-        _ => format!("emergency-{}-{number}", plan.serial),
-    };
-    let paths = |number| {
-        let name = name(number);
-        (format!("{name}.draft"), format!("{name}.{signer}.sig"))
-    };
-    let free = |(draft, signature): &(String, String)| {
-        !Path::new(draft).exists() && !Path::new(signature).exists()
-    };
-    let (to, sig) = (1..NAMES).map(paths).find(free).unwrap_or_else(|| paths(NAMES));
-    let whole = draft.to_bytes();
-    create(Path::new(&to), &whole, Secrecy::Public)?;
-    create(Path::new(&sig), &bytes, Secrecy::Public)?;
-    Ok(Some(Files { draft: to, signature: sig, digest: Digest::of(&whole) }))
-}
-
-/// Nobody took it: what was signed is not lost.
-fn unsent(failure: Failure, files: &Option<Files>) -> Failure {
-    match files {
-        Some(Files { draft, signature, .. }) => {
-            failure.next(format!("it is signed and kept: muster publish {draft} {signature}"))
-        }
-        None => failure,
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum State {
-    /// Nothing was signed.
-    DryRun,
-    /// Signatures are missing.
-    Waiting,
-    /// A board took it.
-    Published,
 }
 
 #[derive(Serialize)]
@@ -326,10 +264,7 @@ impl fmt::Display for Fired {
         if self.state == State::DryRun {
             return writeln!(f, "Nothing was signed and nothing was sent (--dry-run).");
         }
-        let Some(Files { draft, signature, .. }) = &self.files else { return Ok(()) };
-        writeln!(f, "{}", labelled("wrote", &format!("{draft} and {signature}")))?;
-        writeln!(f, "{}", labelled("they", &format!("muster sign {draft} --key THEIR.pem")))?;
-        let publish = format!("muster publish {draft} {signature} THEIR.sig");
-        writeln!(f, "{}", labelled("then", &publish))
+        let files = self.files.iter().flat_map(Files::lines);
+        files.into_iter().try_for_each(|line| writeln!(f, "{line}"))
     }
 }

@@ -3,6 +3,7 @@
 //! It trusts no controller: whatever it shows of documents, receipts and beacons it has verified
 //! itself, from the root that is pinned in its own directory.
 
+pub mod abort;
 pub mod args;
 pub mod attendance;
 pub mod bundle;
@@ -21,10 +22,12 @@ pub mod known;
 pub mod link;
 pub mod log;
 pub mod named;
+pub mod one_go;
 pub mod passphrase;
 pub mod plan;
 pub mod publish;
 pub mod release;
+pub mod restart;
 pub mod roster;
 pub mod shell;
 pub mod sign;

@@ -112,7 +112,7 @@ pub fn look(watcher: &Watcher, id: &PlanId, trend: &mut Trend) -> Result<Rollout
     let roster = watcher.roster()?;
     let mut others = watcher.plans().clone();
     others.remove(id);
-    let documents = Documents { id, plan, roster, others: &others };
+    let documents = Documents { id, plan, roster, others: &others, aborts: watcher.trust.aborts() };
     let evidence = watcher.book.evidence();
     trend.look(evidence);
     let judge =

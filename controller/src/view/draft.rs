@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use muster_proto::documents::Abort;
 use muster_proto::documents::plan::Action;
 use muster_proto::trust::draft::{Checked, Document, Merged};
 use serde::Serialize;
@@ -42,6 +43,8 @@ pub enum What {
     Release(Box<ReleaseShown>),
     /// A plan.
     Plan(Box<Order>),
+    /// The abort of a plan.
+    Abort(Abort),
 }
 
 /// How far one quorum is.
@@ -94,6 +97,7 @@ fn what(checked: &Checked) -> What {
             };
             What::Plan(Box::new(order(plan, release)))
         }
+        Document::Abort(abort) => What::Abort(abort.clone()),
     }
 }
 
@@ -136,6 +140,14 @@ impl fmt::Display for What {
             What::Roster(it) => it.fmt(f),
             What::Release(it) => it.fmt(f),
             What::Plan(it) => it.fmt(f),
+            What::Abort(it) => {
+                let digest = it.plan.digest.short();
+                writeln!(f, "Abort of plan {} ({digest}) of {}", it.plan, it.network)?;
+                let words = "who has not begun never begins; who is in the middle of an upgrade \
+                             puts the old node back, of anything else finishes";
+                writeln!(f, "{}", labelled("means", words))?;
+                write!(f, "{}", labelled("reason", &it.reason))
+            }
         }
     }
 }

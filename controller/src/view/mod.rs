@@ -3,6 +3,7 @@
 //! A report is `Serialize` (for `--json`) and `Display` (for people, at most 80 columns,
 //! readable without colour). Every wait carries its reason, every fact that may be old its age.
 
+pub mod abort;
 pub mod attendance;
 pub mod draft;
 pub mod emergency;

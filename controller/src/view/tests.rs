@@ -166,7 +166,13 @@ fn rollout(evidence: &Evidence) -> super::rollout::Rollout {
 
 fn rollout_of(id: &PlanId, plan: &Plan, evidence: &Evidence) -> super::rollout::Rollout {
     let (roster, others, told) = (roster(7), Default::default(), told());
-    let documents = muster_proto::rule::Documents { id, plan, roster: &roster, others: &others };
+    let documents = muster_proto::rule::Documents {
+        id,
+        plan,
+        roster: &roster,
+        others: &others,
+        aborts: &muster_proto::documents::NO_ABORTS,
+    };
     let mut trend = super::rollout::Trend { fewest: Some(5), ..Default::default() };
     trend.look(evidence);
     trend.longest_gap_ms = Some(2_600);

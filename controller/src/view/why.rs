@@ -183,6 +183,9 @@ pub fn why_plan(rollout: Rollout) -> WhyPlan {
 impl fmt::Display for WhyPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.rollout.headline())?;
+        if let Some(reason) = self.rollout.aborted() {
+            writeln!(f, "{}", labelled("aborted", reason))?;
+        }
         if self.reasons.is_empty() {
             writeln!(f, "  everybody's part is over")?;
         }

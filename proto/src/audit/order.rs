@@ -12,7 +12,7 @@ use super::Account;
 use super::fault::Fault;
 use crate::documents::ids::Class;
 use crate::documents::plan::Budget;
-use crate::documents::{NodeName, Plan, PlanId, Roster};
+use crate::documents::{NO_ABORTS, NodeName, Plan, PlanId, Roster};
 use crate::evidence::beacon::Health;
 use crate::evidence::{Beacon, Event, Head, Receipt};
 use crate::rule::sight::millis;
@@ -119,6 +119,8 @@ impl<'a> Moment<'a> {
             plan: &self.plan,
             roster: &self.roster,
             others: &self.others,
+            // What was begun before an abort was heard was begun rightly.
+            aborts: &NO_ABORTS,
         };
         let mut me = from_outside(&documents, &self.evidence, self.me);
         me.ended = self.ended();

@@ -44,6 +44,13 @@ pub trait Document: Serialize + DeserializeOwned {
     fn kind(&self) -> &str;
 }
 
+impl Document for super::Abort {
+    const KIND: &'static str = "abort/v1";
+    fn kind(&self) -> &str {
+        &self.muster
+    }
+}
+
 impl Document for super::Plan {
     const KIND: &'static str = "plan/v1";
     fn kind(&self) -> &str {

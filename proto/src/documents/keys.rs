@@ -84,12 +84,14 @@ pub enum SigningRole {
     Drill,
     /// Signs stops and pauses.
     Emergency,
+    /// Signs that a plan is aborted.
+    Abort,
 }
 
 impl SigningRole {
     /// Every role.
-    pub const ALL: [SigningRole; 5] =
-        [Self::Roster, Self::Release, Self::Hotfix, Self::Drill, Self::Emergency];
+    pub const ALL: [SigningRole; 6] =
+        [Self::Roster, Self::Release, Self::Hotfix, Self::Drill, Self::Emergency, Self::Abort];
 
     /// The role's name in TUF, and the first part of its paths.
     pub fn name(self) -> &'static str {
@@ -99,6 +101,7 @@ impl SigningRole {
             Self::Hotfix => Class::Hotfix.role(),
             Self::Drill => Class::Drill.role(),
             Self::Emergency => Class::Emergency.role(),
+            Self::Abort => "abort",
         }
     }
 
@@ -110,6 +113,7 @@ impl SigningRole {
             Self::Hotfix => &["hotfix/*/*.json"],
             Self::Drill => &["drill/*/*.json"],
             Self::Emergency => &["emergency/*/*.json"],
+            Self::Abort => &["abort/*/*.json"],
         }
     }
 
@@ -163,7 +167,7 @@ pub enum BadSpec {
     #[error("D905: {name:?} is no name: 1 to 40 of letters, digits, `-`, `_`, `.`, `@`")]
     Name { name: String },
     /// No such role.
-    #[error("D906: {role:?} is no role: roster, release, hotfix, drill or emergency")]
+    #[error("D906: {role:?} is no role: roster, release, hotfix, drill, emergency or abort")]
     Role { role: String },
     /// Metadata that is born dead.
     #[error("D907: {what} expires at {expires}, which is past; choose a later date")]

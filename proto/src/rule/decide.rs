@@ -11,13 +11,16 @@ use super::promise::{self, Promises};
 use super::reason::{Reason, Why};
 use super::sight::Sight;
 use crate::documents::plan::{Action, Interrupted};
-use crate::documents::{Class, PlanId};
+use crate::documents::{Abort, Class, PlanId};
 
 /// The rule's signature, so that tests can run the decision with a broken one.
 pub type Rule = fn(&Documents<'_>, &Evidence, &Observations, Timestamp) -> Result<Permit, Reason>;
 
 /// Code of a node that is stuck because its journal is older than what a board holds of it.
 pub const RESTORED: &str = "E560";
+
+/// Code of an upgrade that goes back because its plan was aborted.
+pub const ABORTED: &str = "E337";
 
 /// What `me` does next about the plan.
 pub fn decide(
@@ -45,7 +48,7 @@ pub fn decide_with(
     }
     match me.stage {
         _ if me.interrupted => interrupted(rule, documents, evidence, me, now),
-        stage if stage >= Stage::Begun => at_work(&documents.plan.action, me),
+        stage if stage >= Stage::Begun => at_work(documents, me),
         _ if me.undoing || me.failed.is_some() => back(me),
         _ => told(documents, me, before_work(rule, documents, evidence, me, now)),
     }
@@ -65,10 +68,15 @@ fn told(documents: &Documents<'_>, me: &Observations, next: Decision) -> Decisio
     }
 }
 
-/// Begun: it finishes or undoes, whatever has become of the plan.
-fn at_work(action: &Action, me: &Observations) -> Decision {
+/// Begun: it finishes or undoes, whatever has become of the plan. What happens here needs nobody
+/// else: neither a board nor another node.
+fn at_work(documents: &Documents<'_>, me: &Observations) -> Decision {
     if me.undoing {
         return back(me);
+    }
+    let action = &documents.plan.action;
+    if let Some(abort) = documents.abort().filter(|_| has_a_way_back(action, me.stage)) {
+        return Decision::Undo(aborted(abort));
     }
     if let Some(why) = &me.failed {
         return cannot_go_on(action, why);
@@ -102,7 +110,8 @@ fn interrupted(
         }
     }
     let ends = ending.and_then(|(_, plan)| plan.ended_emergencies());
-    let go_on = ends.is_some_and(|ends| ends.interrupted == Interrupted::GoOn);
+    let go_on = ends.is_some_and(|ends| ends.interrupted == Interrupted::GoOn)
+        && documents.abort().is_none();
     match &documents.plan.action {
         _ if me.undoing => back(me),
         // Only an upgrade has another node to go back to.
@@ -110,7 +119,7 @@ fn interrupted(
             code: "E335",
             text: "an emergency stopped it in the middle of this step".into(),
         }),
-        action => at_work(action, me),
+        _ => at_work(documents, me),
     }
 }
 
@@ -123,6 +132,16 @@ fn tested(action: &Action, test: &Test) -> Decision {
         Test::Pass => Decision::Do(Step::Commit),
         Test::Fail(why) => cannot_go_on(action, why),
     }
+}
+
+/// Only an upgrade has an old node to go back to, and only until the new one has passed. Whoever
+/// stops, starts or restarts finishes: there is nothing better to be had half way.
+fn has_a_way_back(action: &Action, stage: Stage) -> bool {
+    matches!(action, Action::Upgrade(_)) && stage < Stage::Passed
+}
+
+fn aborted(abort: &Abort) -> Why {
+    Why { code: ABORTED, text: format!("the plan is aborted: {}", abort.reason) }
 }
 
 /// Only an upgrade has an old node to go back to.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use jiff::Timestamp;
 
 pub use super::decision::Final;
-use crate::documents::{NodeName, Plan, PlanId, Roster};
+use crate::documents::{Abort, Aborts, NodeName, Plan, PlanId, Roster};
 use crate::evidence::{Beacon, Head};
 
 /// The signed documents that a decision about `plan` reads.
@@ -19,6 +19,15 @@ pub struct Documents<'a> {
     pub roster: &'a Roster,
     /// All other plans of this network that are known, open or over, of any class.
     pub others: &'a BTreeMap<PlanId, Plan>,
+    /// Every abort that ever verified here.
+    pub aborts: &'a Aborts,
+}
+
+impl<'a> Documents<'a> {
+    /// What ends this very plan for good, if anything does.
+    pub fn abort(&self) -> Option<&'a Abort> {
+        self.aborts.get(self.id)
+    }
 }
 
 /// Everything verified that nodes have said.

@@ -71,6 +71,9 @@ pub fn over_for_good(sight: &Sight<'_>) -> bool {
 }
 
 fn ended(sight: &Sight<'_>) -> Option<Reason> {
+    if let Some(abort) = sight.documents.abort() {
+        return Some(Reason::Aborted(abort.reason.clone()));
+    }
     if let Some(by) = superseded_by(sight.documents) {
         return Some(Reason::Superseded(by.clone()));
     }

@@ -99,6 +99,7 @@ fn is_past(sight: &Sight<'_>, me: &NodeName, id: &PlanId, other: &Plan) -> bool 
         roster: sight.documents.roster,
         // This plan is not among them: it would not be asked for otherwise.
         others: sight.documents.others,
+        aborts: sight.documents.aborts,
     };
     let then = Sight::new(&documents, sight.evidence, sight.now);
     let promises = Promises(sight.evidence.nodes.get(me));

@@ -21,6 +21,9 @@ pub enum Reason {
         /// How many were tolerated.
         tolerated: u32,
     },
+    /// Officers aborted it.
+    #[error("the plan is aborted: {0}; a new plan is needed")]
+    Aborted(String),
     /// Another plan takes its place.
     #[error("plan {0} takes the place of this one")]
     Superseded(PlanId),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::SERIAL_STEP;
 use crate::documents::ids::{Class, Counter};
-use crate::documents::{Digest, PlanId};
+use crate::documents::{Abort, Digest, PlanId};
 use crate::rule::Final;
 
 /// Entries kept per counter. Plans leave the board a week after they end; this is years of them.
@@ -20,6 +20,9 @@ pub struct Ledger {
     /// By network, the newest emergency that a document of the full threshold has ended.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     ended: BTreeMap<String, u64>,
+    /// By network, every abort that ever verified here, oldest first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    aborted: BTreeMap<String, Vec<Abort>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,6 +213,25 @@ impl Ledger {
     /// The newest emergency that was ended; 0 for none.
     pub fn ended(&self, network: &str) -> u64 {
         self.ended.get(network).copied().unwrap_or(0)
+    }
+
+    /// Notes an abort, admitted plan or not: it may come first. It is never taken back, also when
+    /// its role may not speak any more. Returns whether anything changed.
+    pub fn abort(&mut self, abort: &Abort) -> bool {
+        let known = self.aborted.entry(abort.network.clone()).or_default();
+        if known.iter().any(|other| other.plan == abort.plan) {
+            return false;
+        }
+        known.push(abort.clone());
+        if known.len() > KEPT {
+            known.remove(0);
+        }
+        true
+    }
+
+    /// Every abort that is known, oldest first.
+    pub fn aborts(&self, network: &str) -> impl Iterator<Item = &Abort> {
+        self.aborted.get(network).into_iter().flatten()
     }
 
     fn track(&self, network: &str, counter: Counter) -> Option<&Track> {

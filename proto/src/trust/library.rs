@@ -13,7 +13,7 @@ use crate::documents::canonical::{self, Document};
 use crate::documents::ids::Counter;
 use crate::documents::keys::SigningRole;
 use crate::documents::release::GenesisChange;
-use crate::documents::{Digest, Plan, PlanId, Release, Roster};
+use crate::documents::{Abort, Aborts, Digest, Plan, PlanId, Release, Roster};
 
 /// Parsed documents of roles that verified and have not expired.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +21,7 @@ pub(super) struct Library {
     pub(super) roster: Option<(Digest, Roster)>,
     pub(super) releases: BTreeMap<String, (Digest, Release)>,
     pub(super) plans: BTreeMap<PlanId, Plan>,
+    pub(super) aborts: Aborts,
     pub(super) refused: Vec<Refused>,
     /// Listed by their roles, and not held.
     pub(super) withheld: Vec<String>,
@@ -88,7 +89,10 @@ impl Library {
             SigningRole::Roster => self.add_roster(before, sources, path, bytes, digest),
             SigningRole::Release if path.ends_with("/genesis.yaml") => Ok(()),
             SigningRole::Release => self.add_release(before, sources, path, bytes, digest),
-            _ => self.add_plan(before, sources, path, bytes),
+            SigningRole::Abort => self.add_abort(sources, path, bytes),
+            SigningRole::Hotfix | SigningRole::Drill | SigningRole::Emergency => {
+                self.add_plan(before, sources, path, bytes)
+            }
         }
     }
 
@@ -157,6 +161,14 @@ impl Library {
         at_its_path(path, &plan.path(), "a plan")?;
         self.note(path, plan.issued, sources)?;
         self.plans.insert(plan.id(bytes), plan);
+        Ok(())
+    }
+
+    fn add_abort(&mut self, sources: &Sources, path: &str, bytes: &[u8]) -> Result<(), TrustError> {
+        let abort = parse::<Abort>(path, bytes)?;
+        at_its_path(path, &abort.path(), "an abort")?;
+        self.note(path, abort.issued, sources)?;
+        self.aborts.insert(abort.plan.clone(), abort);
         Ok(())
     }
 

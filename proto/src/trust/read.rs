@@ -13,11 +13,12 @@ use super::view::{RoleState, RoleView, Signer};
 use crate::documents::ids::Counter;
 use crate::documents::keys::SigningRole;
 use crate::documents::plan::ReleaseRef;
-use crate::documents::{Digest, Plan, PlanId, Release, Roster};
+use crate::documents::{Aborts, Digest, Plan, PlanId, Release, Roster};
 
 /// Roles that can take a permission away: as long as something of theirs is withheld, nothing that
 /// is held counts as fresh.
-const RESTRAINING: [SigningRole; 2] = [SigningRole::Roster, SigningRole::Emergency];
+const RESTRAINING: [SigningRole; 3] =
+    [SigningRole::Roster, SigningRole::Emergency, SigningRole::Abort];
 
 impl Trust {
     /// The network that documents are read for.
@@ -54,6 +55,11 @@ impl Trust {
     /// Plans of this network whose role may speak, as of the last [`take`](Trust::take).
     pub fn plans(&self) -> &BTreeMap<PlanId, Plan> {
         &self.library.plans
+    }
+
+    /// Aborts of this network whose role may speak. A ledger keeps them for longer.
+    pub fn aborts(&self) -> &Aborts {
+        &self.library.aborts
     }
 
     /// The canonical JSON of a plan.

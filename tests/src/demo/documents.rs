@@ -34,10 +34,10 @@ pub fn root(people: &People, board: &Board) -> String {
 /// Keys and thresholds of every role: one is enough for an emergency.
 pub fn keys(people: &People) -> String {
     let role = |name: &str| {
-        let threshold = if name == "emergency" { 1 } else { 2 };
+        let threshold = if ["emergency", "abort"].contains(&name) { 1 } else { 2 };
         format!("  {name}: {{threshold: {threshold}, keys: [alice, bob, carol]}}\n")
     };
-    let roles = ["roster", "release", "hotfix", "drill", "emergency"].map(role).concat();
+    let roles = ["roster", "release", "hotfix", "drill", "emergency", "abort"].map(role).concat();
     format!(
         "muster: keys/v1\nnetwork: {NETWORK}\nexpires: {}\nofficers: {}\nroles:\n{roles}",
         in_days(180),

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use muster_proto::documents::author::{self, Known};
 use muster_proto::documents::ids::Counter;
 use muster_proto::documents::keys::{KeysSpec, RoleSigners, RootSpec, Signers, SigningRole};
-use muster_proto::documents::{Digest, Plan, PublicKey, Release, Roster};
+use muster_proto::documents::{Abort, Digest, Plan, PublicKey, Release, Roster};
 use muster_proto::tls::{self, Identity};
 use muster_proto::trust::draft::{self, Draft};
 use muster_proto::trust::keys::SecretKey;
@@ -102,7 +102,8 @@ impl Officers {
             keys: NAMES.map(String::from).into(),
             expires_in_s: 90 * 24 * 3600,
         };
-        let threshold = |name| if name == SigningRole::Emergency { 1 } else { 2 };
+        let threshold =
+            |name| if [SigningRole::Emergency, SigningRole::Abort].contains(&name) { 1 } else { 2 };
         let roles = SigningRole::ALL.map(|name| (name, role(threshold(name)))).into();
         let officers = people(&self.keys);
         let spec = KeysSpec { expires: days_from_now(180), officers, roles };
@@ -167,6 +168,31 @@ impl Officers {
         let frozen =
             author::freeze(&parsed, &known).map_err(|refused| anyhow::anyhow!("{refused:?}"))?;
         Ok(frozen.plan)
+    }
+
+    /// Aborts a plan, with one signature.
+    ///
+    /// # Errors
+    /// When no such plan is on the board, or the board refuses.
+    pub async fn abort(&mut self, serial: u64, reason: &str) -> Result<PublishReply> {
+        self.refresh().await?;
+        let plans = self.trust.plans();
+        let (id, plan) =
+            plans.iter().find(|(id, _)| id.serial == serial).context("no such plan")?;
+        let now = Timestamp::from_second(Timestamp::now().as_second())?;
+        let abort = Abort {
+            muster: "abort/v1".into(),
+            network: plan.network.clone(),
+            plan: id.clone(),
+            until: plan.valid.until,
+            issued: now.max(self.trust.floor()),
+            reason: reason.into(),
+        };
+        let draft = draft::freeze_abort(&abort, &self.trust, self.trust.now(Timestamp::now()))?;
+        let publication = self.signed(&draft, 1)?;
+        let reply = self.hand_in(publication).await?;
+        self.refresh().await?;
+        Ok(reply)
     }
 
     /// The draft of a plan with everybody's signatures, not handed in.

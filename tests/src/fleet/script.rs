@@ -83,7 +83,8 @@ impl Seen {
         let roster = self.trust.roster()?;
         let others = self.trust.plans().iter().filter(|(other, _)| *other != id);
         let others = others.map(|(id, plan)| (id.clone(), plan.clone())).collect();
-        let documents = Documents { id, plan, roster, others: &others };
+        let documents =
+            Documents { id, plan, roster, others: &others, aborts: self.trust.aborts() };
         Some(progress(&documents, self.book.evidence(), Timestamp::now()))
     }
 

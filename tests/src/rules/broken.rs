@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use muster_proto::documents::plan::Budget;
-use muster_proto::documents::{NodeName, Plan, PlanId};
+use muster_proto::documents::{NO_ABORTS, NodeName, Plan, PlanId};
 use muster_proto::rule::decision::Observations;
 use muster_proto::rule::facts::{Acknowledged, NodeFacts};
 use muster_proto::rule::sight::Sight;
@@ -17,7 +17,7 @@ use muster_proto::rule::{Documents, Evidence, Final, Permit, Reason, permission}
 use super::Rule;
 
 /// Every broken rule with its name.
-pub const ALL: [(&str, Rule); 11] = [
+pub const ALL: [(&str, Rule); 12] = [
     ("nobody owes a promise (no C)", without_promises),
     ("undone predecessors are not counted (no A)", without_predecessors),
     ("final receipts of any plan count for this one", final_of_another_plan),
@@ -29,6 +29,7 @@ pub const ALL: [(&str, Rule); 11] = [
     ("a promise does not bind", promises_do_not_bind),
     ("an emergency does not wait for its slot", before_its_slot),
     ("what an emergency stopped may begin", emergencies_do_not_hold),
+    ("an abort is not heeded", aborts_are_not_heeded),
 ];
 
 type Asked = Result<Permit, Reason>;
@@ -160,6 +161,15 @@ fn emergencies_do_not_hold(
         }
         asked => asked,
     }
+}
+
+fn aborts_are_not_heeded(
+    documents: &Documents<'_>,
+    evidence: &Evidence,
+    me: &Observations,
+    now: Timestamp,
+) -> Asked {
+    permission(&Documents { aborts: &NO_ABORTS, ..*documents }, evidence, me, now)
 }
 
 fn one_seat_more(

@@ -62,6 +62,9 @@ pub enum Violation {
 /// # Errors
 /// [`Violation::Gate`], [`Violation::Promise`], [`Violation::Emergency`].
 pub fn begins(world: &World<'_>, node: usize, plan: usize) -> Result<(), Violation> {
+    if world.nodes[node].aborts.contains_key(&world.ids[plan]) {
+        return Err(Violation::Promise { node, plan, why: "it knows that it is aborted" });
+    }
     if world.scene.plans[plan].1.schedule.is_some() {
         return stops(world, node, plan);
     }

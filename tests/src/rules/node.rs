@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use muster_proto::documents::ids::Counter;
-use muster_proto::documents::{Class, Digest, NodeName, PlanId};
+use muster_proto::documents::{Aborts, Class, Digest, NodeName, PlanId};
 use muster_proto::evidence::receipt::{Event, Outcome, Receipt};
 use muster_proto::evidence::{Beacon, Head, beacon};
 use muster_proto::rule::decision::{Answer, Observations, OwnChain, Serials, Stage, Test};
@@ -87,6 +87,8 @@ pub struct Node {
     pub on_beat: Option<usize>,
     /// Plans it has verified; remembered over crashes.
     pub plans: Vec<usize>,
+    /// Aborts that it has verified; remembered over crashes.
+    pub aborts: Aborts,
     /// Which of the two rosters it has verified.
     pub roster: usize,
     /// What it believes of everybody, itself included.
@@ -108,6 +110,7 @@ impl Node {
             stopped_by: None,
             on_beat: None,
             plans: Vec::new(),
+            aborts: Aborts::new(),
             roster: 0,
             evidence: Evidence::default(),
             shown: vec![(0, 0); nodes],

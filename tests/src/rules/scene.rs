@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use muster_proto::documents::ids::Class;
 use muster_proto::documents::plan::*;
 use muster_proto::documents::roster::{Consensus, Node, Role};
-use muster_proto::documents::{Digest, NodeName, Plan, PlanId, PublicKey, Roster};
+use muster_proto::documents::{Abort, Digest, NodeName, Plan, PlanId, PublicKey, Roster};
 
 /// Seconds after which a beacon is stale.
 pub const STALE_S: i64 = 10;
@@ -151,6 +151,18 @@ impl Scene {
     ) -> &BTreeMap<PlanId, Plan> {
         let others = known.into_iter().filter(|index| *index != but);
         &self.sets[others.fold(0, |bits, index| bits | 1 << index)]
+    }
+}
+
+/// The abort of a plan.
+pub fn abort(id: &PlanId, plan: &Plan) -> Abort {
+    Abort {
+        muster: "abort/v1".into(),
+        network: plan.network.clone(),
+        plan: id.clone(),
+        until: plan.valid.until,
+        issued: at(0),
+        reason: "enough".into(),
     }
 }
 

@@ -11,8 +11,8 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use muster_proto::documents::PlanId;
 use muster_proto::documents::plan::Budget;
+use muster_proto::documents::{NO_ABORTS, PlanId};
 use muster_proto::rule::decision::{Answer, Observations, OwnChain, Serials, Stage, Step, Test};
 use muster_proto::rule::plans::rank;
 use muster_proto::rule::{Decision, Documents, decide_with};
@@ -169,7 +169,8 @@ impl<'s> Walk<'s> {
         let known = (0..scene.plans.len()).filter(|plan| question.knows & (1 << plan) != 0);
         let others = scene.others(known, plan);
         let (id, body) = &scene.plans[plan];
-        let documents = Documents { id, plan: body, roster: &scene.rosters[0], others };
+        let documents =
+            Documents { id, plan: body, roster: &scene.rosters[0], others, aborts: &NO_ABORTS };
         let me = observations(scene, &self.chains.get(question.own).words, node, plan);
         let decision = self
             .pictures

@@ -57,6 +57,8 @@ pub enum Move {
     Policy(u8, u8, u8),
     /// A node verifies the newer roster.
     Roster(u8),
+    /// A node verifies the abort of a plan; the second number tells whether there is one.
+    Abort(u8, u8),
     /// Everybody verifies a plan.
     Publish(u8),
     /// For so many seconds the nodes of this bit set are shown all receipts, and have good luck.
@@ -139,6 +141,7 @@ impl<'a> World<'a> {
             Move::Recover(node) => self.recover(self.pick(node)),
             Move::Policy(node, plan, word) => self.policy(self.pick(node), plan, word),
             Move::Roster(node) => self.newer_roster(self.pick(node)),
+            Move::Abort(node, plan) => self.abort(self.pick(node), plan),
             Move::Publish(plan) => (0..self.nodes.len()).for_each(|node| self.learn(node, plan)),
             Move::Calm(who, how) => return self.calm(who, how % 8, how % 3 == 0),
         }
@@ -194,6 +197,14 @@ impl<'a> World<'a> {
         node.stuck_at = None;
     }
 
+    /// One plan in four of those that are told of is aborted.
+    fn abort(&mut self, node: usize, plan: u8) {
+        if plan.is_multiple_of(4) {
+            let (id, plan) = &self.scene.plans[usize::from(plan / 4) % self.ids.len()];
+            self.nodes[node].aborts.insert(id.clone(), super::scene::abort(id, plan));
+        }
+    }
+
     fn policy(&mut self, node: usize, plan: u8, word: u8) {
         let plan = usize::from(plan) % self.ids.len();
         let part = self.nodes[node].parts.entry(plan).or_default();
@@ -246,7 +257,7 @@ impl<'a> World<'a> {
         let others = self.scene.others(one.plans.iter().copied(), plan);
         let (id, body) = &self.scene.plans[plan];
         let roster = &self.scene.rosters[one.roster];
-        let documents = Documents { id, plan: body, roster, others };
+        let documents = Documents { id, plan: body, roster, others, aborts: &one.aborts };
         let me = one.observations(plan, &self.ids);
         let evidence = self.books.as_ref().map_or(&one.evidence, |books| books.evidence(node));
         ask(&documents, evidence, &me, self.date(node))

@@ -80,6 +80,7 @@ impl World {
                 (SigningRole::Hotfix, role(2, &officers, 100)),
                 (SigningRole::Drill, role(1, &["gus", "hal"], 100)),
                 (SigningRole::Emergency, role(1, &["gus", "hal"], 100)),
+                (SigningRole::Abort, role(1, &["gus", "hal"], 100)),
             ]),
         }
     }
@@ -140,6 +141,7 @@ impl World {
                 draft::freeze_release(release, genesis.clone(), board, now)
             }
             Document::Plan(plan) => draft::freeze_plan(plan, board, now),
+            Document::Abort(abort) => draft::freeze_abort(abort, board, now),
         }
     }
 

@@ -221,7 +221,7 @@ impl World {
             format!("  {name}: {{threshold: {threshold}, keys: [alice, bob, carol]}}\n")
         };
         let roles: String =
-            ["roster", "release", "drill", "emergency"].map(|it| role(it, 1)).concat();
+            ["roster", "release", "drill", "emergency", "abort"].map(|it| role(it, 1)).concat();
         format!(
             "muster: keys/v1\nnetwork: {NETWORK}\nexpires: 2098-01-01T00:00:00Z\n\
              officers: {}\nroles:\n{roles}{}",

@@ -4,7 +4,7 @@ use muster_agent::config::yaml;
 use muster_agent::control::client::ask;
 use muster_agent::control::protocol::Question;
 use muster_agent::journal::{Identity, Journal};
-use muster_proto::documents::{Release, Roster, canonical};
+use muster_proto::documents::{NO_ABORTS, Release, Roster, canonical};
 use muster_proto::rule::{Decision, Documents, Evidence, Observations, Stage, decide, permission};
 use muster_proto::trust::keys::SecretKey;
 use muster_tests::rules::{Move, PlanDraw, Relation, Scene, SceneDraw, World};
@@ -108,7 +108,8 @@ fn an_undo_that_a_crash_left_without_its_reason_goes_on_under_a_code_of_its_own(
     world.step(Move::Learn(0, 0)).expect("nothing begins");
     let (id, body) = &scene.plans[0];
     let others = scene.others([], 0);
-    let documents = Documents { id, plan: body, roster: &scene.rosters[0], others };
+    let documents =
+        Documents { id, plan: body, roster: &scene.rosters[0], others, aborts: &NO_ABORTS };
     let me = Observations {
         stage: Stage::Stopped,
         undoing: true,

@@ -1,5 +1,6 @@
 //! Whole fleets: real containers, agents in processes of their own, a controller, officers.
 
+mod abort;
 mod absence;
 mod attendance;
 mod controller;

@@ -1,5 +1,6 @@
 //! The rule that makes the order safe: hostile worlds, every small world, simulation.
 
+mod abort;
 mod drafted;
 mod properties;
 mod simulate;

@@ -80,6 +80,7 @@ fn one_move() -> impl Strategy<Value = Move> {
         1 => node().prop_map(Move::Recover),
         1 => (node(), any::<u8>(), any::<u8>()).prop_map(|(n, p, w)| Move::Policy(n, p, w)),
         1 => node().prop_map(Move::Roster),
+        1 => (node(), any::<u8>()).prop_map(|(n, p)| Move::Abort(n, p)),
         4 => any::<u8>().prop_map(Move::Publish),
         4 => (any::<u8>(), any::<u8>()).prop_map(|(who, seconds)| Move::Calm(who, seconds)),
     ]
@@ -214,10 +215,10 @@ fn an_emergency_stops_everybody_by_his_slot_though_nobody_hears_of_anybody() {
         let scene = Scene::new(&alarming(draw));
         let mut world = World::new(&scene, permission);
         // What happened before, without a word between any two of them. Nobody starts a node by
-        // hand, and no operator is asked.
+        // hand, no operator is asked, and no officer takes it back.
         let deaf = |one: &&Move| {
             let speaks = matches!(one, Move::Show(..) | Move::ShowAll(_) | Move::Calm(..));
-            !speaks && !matches!(one, Move::Recover(_) | Move::Policy(..))
+            !speaks && !matches!(one, Move::Recover(_) | Move::Policy(..) | Move::Abort(..))
         };
         // A step that fails for good needs people, whatever the rule says.
         let moves = moves.iter().filter(deaf).map(|one| match one {

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use muster_agent::journal::{Identity, Journal, JournalError, Seal, WriteHook};
 use muster_agent::runtime::Engine;
 use muster_agent::steps::{PlanContext, Ran, Runner, Settings};
+use muster_proto::documents::NO_ABORTS;
 use muster_proto::documents::ids::PlanId;
 use muster_proto::evidence::{Chain, Envelope, Receipt};
 use muster_proto::rule::decision::{Answer, OwnChain, Serials};
@@ -318,8 +319,13 @@ pub(crate) async fn drive_with(
 
 async fn driven(runner: &Runner, context: &PlanContext, turns: impl Fn()) -> Result<End> {
     let (roster, evidence, others) = (roster(), Evidence::default(), BTreeMap::new());
-    let documents =
-        Documents { id: &context.id, plan: &context.plan, roster: &roster, others: &others };
+    let documents = Documents {
+        id: &context.id,
+        plan: &context.plan,
+        roster: &roster,
+        others: &others,
+        aborts: &NO_ABORTS,
+    };
     let mut pace = tokio::time::interval(Duration::from_millis(50));
     loop {
         let seen = runner.look(false).await;

@@ -1,5 +1,6 @@
 //! Who may say what: drafts, rotations, floors, serials, and every way to cheat.
 
+mod aborts;
 mod bitflips;
 mod client;
 mod drafts;

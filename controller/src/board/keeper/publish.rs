@@ -16,7 +16,8 @@ use crate::desk::refused::DeskError;
 use crate::store::Write;
 
 /// Roles that officers sign, in the order in which people read them.
-const ROLES: [&str; 7] = ["root", "targets", "roster", "release", "hotfix", "drill", "emergency"];
+const ROLES: [&str; 8] =
+    ["root", "targets", "roster", "release", "hotfix", "drill", "emergency", "abort"];
 
 impl Keeper {
     pub(super) fn publish(

@@ -138,6 +138,7 @@ impl<'a> Scene<'a> {
                 let (failures, tolerated) = (*failures, *tolerated);
                 return State::Over { failures, tolerated, lasting: failed > tolerated };
             }
+            Some(Reason::Aborted(reason)) if !done => return State::Aborted(reason.clone()),
             Some(Reason::Superseded(by)) if !done => return State::Superseded(by.to_string()),
             Some(Reason::Expired(_)) if !done => return State::Expired,
             _ => {}

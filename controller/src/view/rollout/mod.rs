@@ -85,6 +85,8 @@ pub enum State {
         /// By receipts, which only grow; else a node is bad after its `done`, and may recover.
         lasting: bool,
     },
+    /// Officers aborted it, and why.
+    Aborted(String),
     /// Another plan took its place.
     Superseded(String),
     /// It ran out before it was done.
@@ -97,7 +99,7 @@ impl State {
         match self {
             State::NotYetValid(_) | State::Waiting | State::Running => false,
             State::Over { lasting, .. } => *lasting,
-            State::Done | State::Superseded(_) | State::Expired => true,
+            State::Done | State::Aborted(_) | State::Superseded(_) | State::Expired => true,
         }
     }
 }
@@ -195,6 +197,14 @@ impl Rollout {
 }
 
 impl Rollout {
+    /// Why officers aborted it, if they did.
+    pub fn aborted(&self) -> Option<&str> {
+        match &self.state {
+            State::Aborted(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
     /// Which boards told this, and how old it is.
     pub fn sources(&self) -> &str {
         &self.sources

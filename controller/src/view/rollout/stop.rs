@@ -202,7 +202,13 @@ mod tests {
 
     fn look(id: &PlanId, plan: &Plan, evidence: &Evidence, trend: &Trend) -> Rollout {
         let (roster, others, told) = (roster(7), Default::default(), Told::default());
-        let documents = Documents { id, plan, roster: &roster, others: &others };
+        let documents = Documents {
+            id,
+            plan,
+            roster: &roster,
+            others: &others,
+            aborts: &muster_proto::documents::NO_ABORTS,
+        };
         rollout(super::Input { documents, evidence, told: &told, trend }, now())
     }
 

@@ -22,6 +22,9 @@ impl fmt::Display for Rollout {
             writeln!(f, "{line}")?;
         }
         writeln!(f, "\n{}", labelled("chain", &self.chain()))?;
+        if let Some(reason) = self.aborted() {
+            writeln!(f, "{}", labelled("aborted", reason))?;
+        }
         for hold in &self.holds {
             let when = until(hold.until, self.at);
             let text = format!("by {}: {} (ends {when})", hold.by, hold.reason);
@@ -56,6 +59,7 @@ impl Rollout {
                 let word = if *lasting { "OVER" } else { "held" };
                 format!("{word}: {failures} failed, {tolerated} tolerated")
             }
+            State::Aborted(_) => "ABORTED".into(),
             State::Superseded(by) => format!("superseded by {by}"),
             State::Expired => "EXPIRED, unfinished".into(),
         }

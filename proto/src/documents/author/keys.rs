@@ -70,7 +70,7 @@ pub struct RoleYaml {
 }
 
 /// The delegated roles, in the order people read them.
-pub const ROLES: [&str; 5] = ["roster", "release", "hotfix", "drill", "emergency"];
+pub const ROLES: [&str; 6] = ["roster", "release", "hotfix", "drill", "emergency", "abort"];
 
 /// A year.
 const ROLE_LIFE: Millis = Millis(365 * 86_400_000);

@@ -12,7 +12,7 @@ use super::seats::Seats;
 use super::timeline::{Entry, Never, Timeline, What};
 use super::wait::{Facts, Until};
 use crate::documents::plan::{Action, Budget};
-use crate::documents::{Digest, NodeName, Plan, PlanId, Roster};
+use crate::documents::{Digest, NO_ABORTS, NodeName, Plan, PlanId, Roster};
 use crate::evidence::{Beacon, Event, beacon};
 use crate::rule::decision::{Decision, Final, Stage};
 use crate::rule::facts::{Documents, Evidence, NodeFacts};
@@ -175,8 +175,13 @@ impl<'a> World<'a> {
     /// Asks the rule what the actor does now.
     pub(super) fn decision(&mut self, actor: usize) -> Decision {
         self.beacons();
-        let documents =
-            Documents { id: &self.id, plan: &self.plan, roster: self.roster, others: &self.others };
+        let documents = Documents {
+            id: &self.id,
+            plan: &self.plan,
+            roster: self.roster,
+            others: &self.others,
+            aborts: &NO_ABORTS,
+        };
         decide(&documents, &self.evidence, &self.actors[actor].me, self.date())
     }
 

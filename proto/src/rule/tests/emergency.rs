@@ -8,7 +8,7 @@ use crate::rule::facts::Acknowledged;
 use crate::rule::{Decision, Evidence, Final, Reason, Stage, Step};
 
 /// A stop of `n0 … n(size-1)`, 5 s between two slots, beginning at noon.
-fn stop(size: usize, serial: u64) -> Plan {
+pub(super) fn stop(size: usize, serial: u64) -> Plan {
     let schedule = Schedule { start: noon(), pace_ms: 5_000, grace_ms: 60_000 };
     Plan {
         class: Class::Emergency,

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::documents::plan::*;
 use crate::documents::roster::{Consensus, Node, Role};
-use crate::documents::{Class, Digest, NodeName, Plan, PlanId, PublicKey, Roster};
+use crate::documents::{Aborts, Class, Digest, NodeName, Plan, PlanId, PublicKey, Roster};
 use crate::evidence::{Beacon, beacon};
 use crate::rule::decision::{Answer, Observations, OwnChain, Serials, Test};
 use crate::rule::facts::{Acknowledged, NodeFacts, PlanFacts};
@@ -37,6 +37,7 @@ pub(in crate::rule) struct Field {
     pub plan: Plan,
     pub roster: Roster,
     pub others: BTreeMap<PlanId, Plan>,
+    pub aborts: Aborts,
     pub evidence: Evidence,
     pub now: Timestamp,
 }
@@ -123,6 +124,7 @@ impl Field {
             plan,
             roster,
             others: BTreeMap::new(),
+            aborts: Aborts::new(),
             evidence: Evidence::default(),
             now: noon(),
         };
@@ -197,7 +199,13 @@ impl Field {
     }
 
     pub(in crate::rule) fn documents<'a>(&'a self, id: &'a PlanId) -> Documents<'a> {
-        Documents { id, plan: &self.plan, roster: &self.roster, others: &self.others }
+        Documents {
+            id,
+            plan: &self.plan,
+            roster: &self.roster,
+            others: &self.others,
+            aborts: &self.aborts,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::documents::canonical;
 use crate::documents::keys::{KeysSpec, RootSpec, SigningRole};
 use crate::documents::plan::Action;
 use crate::documents::release::GenesisChange;
-use crate::documents::{Digest, Plan, Release, Roster};
+use crate::documents::{Abort, Digest, Plan, Release, Roster};
 use crate::trust::driver::Trust;
 use crate::trust::error::TrustError;
 use crate::trust::keys::key_id;
@@ -60,6 +60,7 @@ pub(super) fn derive(
             release(it, genesis.as_deref(), board.ok_or(needs_board)?, frozen_at)
         }
         Document::Plan(it) => plan(it, board.ok_or(needs_board)?, frozen_at),
+        Document::Abort(it) => abort(it, board.ok_or(needs_board)?, frozen_at),
     }
 }
 
@@ -169,6 +170,30 @@ fn plan(it: &Plan, board: &Trust, at: Timestamp) -> Result<Derived, DraftError> 
     Ok(derived)
 }
 
+fn abort(it: &Abort, board: &Trust, at: Timestamp) -> Result<Derived, DraftError> {
+    same_network(&it.network, board)?;
+    issued_by(it.issued, at)?;
+    let cannot = |why| Err(DraftError::Abort { plan: it.plan.clone(), why });
+    match board.plans().get(&it.plan) {
+        None => {
+            return cannot("the board lists no such plan; `muster history` shows what it lists");
+        }
+        Some(plan) if plan.valid.until != it.until => return cannot("its end is not that plan's"),
+        Some(plan) if plan.valid.until <= at => return cannot("it is over; nobody begins it"),
+        Some(_) => {}
+    }
+    if board.aborts().contains_key(&it.plan) {
+        return cannot("it is aborted already");
+    }
+    let files = BTreeMap::from([(it.path(), bytes_of(it)?)]);
+    let over = |other: &&Abort| other.until + PLAN_KEPT < at;
+    let gone: BTreeSet<_> = board.aborts().values().filter(over).map(Abort::path).collect();
+    // Nobody may begin an aborted plan because the role that aborted it ran out before the plan.
+    let kept = board.aborts().values().filter(|other| !over(other));
+    let until = kept.map(|other| other.until).fold(it.until, Timestamp::max);
+    listed_until(SigningRole::Abort, files, |path| !gone.contains(path), board, at, until)
+}
+
 fn serial_is_next(it: &Plan, board: &Trust) -> Result<(), DraftError> {
     let counter = it.class.counter();
     let used = board.plans().keys().filter(|id| id.class.counter() == counter).map(|id| id.serial);
@@ -204,11 +229,25 @@ fn listed(
     board: &Trust,
     at: Timestamp,
 ) -> Result<Derived, DraftError> {
+    listed_until(role, files, keeps, board, at, at)
+}
+
+/// As [`listed`], and believed until `until` at least.
+fn listed_until(
+    role: SigningRole,
+    files: BTreeMap<String, Vec<u8>>,
+    keeps: impl Fn(&str) -> bool,
+    board: &Trust,
+    at: Timestamp,
+    until: Timestamp,
+) -> Result<Derived, DraftError> {
     let unknown = || TrustError::UnknownRole { role: role.to_string() };
     board.delegation(role).ok_or_else(unknown)?;
     let extra = board.keys_extra().ok_or_else(unknown)?;
     let life = extra.expires_in_s.get(&role).copied().ok_or_else(unknown)?;
-    let expires = at + SignedDuration::from_secs(i64::try_from(life).unwrap_or(i64::MAX / 4));
+    let life = SignedDuration::from_secs(i64::try_from(life).unwrap_or(i64::MAX / 4));
+    // Dates of metadata have whole seconds.
+    let expires = (at + life).max(until + SignedDuration::from_secs(1));
     let version = board.pinned_version(role.name()) + 1;
     // A board that hides a document could make it vanish from the list.
     board.own_targets(role)?;

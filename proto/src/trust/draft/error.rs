@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::documents::PlanId;
 use crate::documents::canonical::{DocumentError, NotCanonical};
 use crate::documents::keys::BadSpec;
 use crate::trust::error::TrustError;
@@ -89,6 +90,9 @@ pub enum DraftError {
         "T086: the document says it was issued at {issued}, later than it was frozen at {frozen_at}"
     )]
     Issued { issued: Timestamp, frozen_at: Timestamp },
+    /// Nobody could follow it, or it is aborted by another text.
+    #[error("T088: {plan} cannot be aborted: {why}")]
+    Abort { plan: PlanId, why: &'static str },
     /// The first root has no board, all else needs one.
     #[error("T087: {why}")]
     Pinned { why: &'static str },
@@ -119,6 +123,7 @@ impl DraftError {
             Duplicate { .. } => "T085",
             Issued { .. } => "T086",
             Pinned { .. } => "T087",
+            Abort { .. } => "T088",
         }
     }
 }

@@ -94,6 +94,7 @@ impl Draft {
             Kind::Keys => Document::Keys(self.spec_as()?),
             Kind::Roster => Document::Roster(self.target_as()?),
             Kind::Plan => Document::Plan(Box::new(self.target_as()?)),
+            Kind::Abort => Document::Abort(self.target_as()?),
             Kind::Release => {
                 let release: crate::documents::Release = self.target_as()?;
                 let genesis = self.targets.get(&release.genesis_path()).cloned();

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use super::driver::Trust;
 use super::offer::Offer;
 use crate::documents::keys::{KeysSpec, RootSpec};
-use crate::documents::{Plan, Release, Roster};
+use crate::documents::{Abort, Plan, Release, Roster};
 
 pub use super::metadata::DetachedSig;
 pub use check::{Checked, LONGEST_ROUND, OFFICER_SKEW};
@@ -39,6 +39,8 @@ pub enum Kind {
     Release,
     /// A plan of any class.
     Plan,
+    /// The abort of a plan.
+    Abort,
 }
 
 /// The document itself, typed.
@@ -54,6 +56,8 @@ pub enum Document {
     Release(Release, Option<Vec<u8>>),
     /// Becomes a target of the role of its class.
     Plan(Box<Plan>),
+    /// Becomes a target of role `abort`.
+    Abort(Abort),
 }
 
 /// A document on its way to its signatures: one file, complete, checked offline.
@@ -86,6 +90,7 @@ impl Document {
             Document::Roster(_) => Kind::Roster,
             Document::Release(..) => Kind::Release,
             Document::Plan(_) => Kind::Plan,
+            Document::Abort(_) => Kind::Abort,
         }
     }
 }
@@ -137,6 +142,14 @@ pub fn freeze_release(
 /// [`DraftError`].
 pub fn freeze_plan(plan: &Plan, trust: &Trust, now: Timestamp) -> Result<Draft, DraftError> {
     freeze(Document::Plan(Box::new(plan.clone())), Some(trust), now)
+}
+
+/// Freezes the abort of a plan that the board lists.
+///
+/// # Errors
+/// [`DraftError`].
+pub fn freeze_abort(abort: &Abort, trust: &Trust, now: Timestamp) -> Result<Draft, DraftError> {
+    freeze(Document::Abort(abort.clone()), Some(trust), now)
 }
 
 fn freeze(document: Document, board: Option<&Trust>, now: Timestamp) -> Result<Draft, DraftError> {
