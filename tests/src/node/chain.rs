@@ -77,6 +77,7 @@ impl Follower {
         let mut ping = every(timing.interval() / 2);
         let mut info = every(timing.node_info());
         let mut beat = every(timing.heartbeat());
+        let mut modes = self.node.modes();
         loop {
             let due = self.part.due().into();
             tokio::select! {
@@ -91,6 +92,12 @@ impl Follower {
                     self.say(ToReferee::Info { height }).await;
                 }
                 _ = beat.tick() => self.node.beat(),
+                // Never an error: the node, which holds the sender, is held here.
+                Ok(()) = modes.changed() => {
+                    let mode = *modes.borrow_and_update();
+                    let acts = self.part.set_mode(mode, Instant::now());
+                    self.carry_out(acts).await;
+                }
                 _ = stop.wait_for(|stop| *stop) => break,
             }
         }
@@ -124,6 +131,7 @@ impl Follower {
             Event::Reached(wire) => {
                 self.link = Link::Up(wire);
                 let hello = hello(&self.node);
+                self.part.met(hello.mode);
                 self.say(ToReferee::Hello(hello)).await;
             }
             Event::Lost => {
@@ -215,7 +223,7 @@ fn hello(node: &Node) -> Hello {
         address: node.address.clone(),
         version: node.behaviour.reported_version().to_owned(),
         height: node.view().height(),
-        active: node.config.active,
+        mode: node.mode(),
     }
 }
 

@@ -28,6 +28,8 @@ pub struct Config {
     pub probe_port: u16,
     /// `system.active`
     pub active: bool,
+    /// `system.httpAdminPort`; `None` when it is 0 or absent: nobody listens.
+    pub admin_port: Option<u16>,
     /// `api.grpcPort`
     pub grpc_port: u16,
     /// `blockSync.interval` in seconds of the real node.
@@ -102,6 +104,7 @@ impl From<Seen> for Config {
             bootstrap: nodes.iter().filter_map(|node| host_and_port(node)).collect(),
             probe_port: system.http_stats_port.unwrap_or(8_080),
             active: system.active.unwrap_or(true),
+            admin_port: system.http_admin_port.filter(|port| *port > 0),
             grpc_port: seen.api.grpc_port.or(seen.api.port).unwrap_or(14_014),
             sync_seconds: sync.and_then(schema::seconds).unwrap_or(30.0),
             log_file: seen.log.stderr_redirect_file.map(PathBuf::from),
@@ -154,6 +157,7 @@ struct Network {
 #[serde(default, rename_all = "camelCase")]
 struct System {
     http_stats_port: Option<u16>,
+    http_admin_port: Option<u16>,
     active: Option<bool>,
 }
 
@@ -390,6 +394,6 @@ mod tests {
         assert_eq!((config.port, config.probe_port, config.grpc_port), (4_689, 8_080, 14_014));
         assert_eq!(config.patch.as_deref(), Some("/var/data/trie.db.patch".as_ref()));
         assert_eq!(config.sync_seconds, 30.0);
-        assert!(config.active && config.producer_key.is_none());
+        assert!(config.active && config.producer_key.is_none() && config.admin_port.is_none());
     }
 }

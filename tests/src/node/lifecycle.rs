@@ -13,7 +13,7 @@ use super::cli::{self, Args};
 use super::signals::Handlers;
 use super::state::{Node, Phase};
 use super::store::Store;
-use super::{config, genesis, grpc, key, p2p, probe};
+use super::{admin, config, genesis, grpc, key, p2p, probe};
 
 /// Why the process ends, as its exit code.
 type Exit = i32;
@@ -190,6 +190,7 @@ async fn serve(node: &Arc<Node>, store: Store, stop: watch::Receiver<bool>) {
     }
     node.enter(Phase::Ready);
     node.log.info("itx/server.go:360", "Server is ready.");
+    admin::open(node, stop.clone()).await;
     Follower::new(Arc::clone(node), store).run(stop).await;
 }
 

@@ -15,11 +15,12 @@
 //! `STANDIN_SCALE`; the referee needs the same one. `start-ms` is the only time that is not scaled.
 //!
 //! # What it leaves out
-//! Admin port, watchdog, fork heights (the genesis hash is already without them), gateway beyond its command line
+//! Of the admin port `/debug/pprof/`, tokens and levels of the log; watchdog, fork heights (the genesis hash is already without them), gateway beyond its command line
 //! and slow readiness, ReadState, reflection, v2.3.8. Rounds and sync ticks without a referee or before the bootstrap
 //! peers are reached; that the proposal of another is missing, unless the node is alone or behind; the refusal of peers
 //! with another genesis hash; `consensus.db`.
 
+pub mod admin;
 pub mod behaviour;
 pub mod chain;
 pub mod cli;
@@ -43,3 +44,4 @@ pub mod signals;
 pub mod state;
 pub mod store;
 pub mod timing;
+pub mod wget;

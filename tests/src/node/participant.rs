@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::lack::{Lack, Lacks};
-use crate::referee::wire::{Block, Hello, Round, ToNode, ToReferee};
+use crate::referee::wire::{Block, Hello, Mode, Round, ToNode, ToReferee};
 
 /// A node endorses somewhere between these shares of a round, so that all are in by about half of it.
 const ENDORSE: (f64, f64) = (0.2, 0.5);
@@ -68,7 +68,9 @@ struct Current {
 #[derive(Debug)]
 pub struct Participant {
     address: String,
-    active: bool,
+    mode: Mode,
+    /// The mode that the referee knows.
+    told: Mode,
     tip: u64,
     target: u64,
     frozen: bool,
@@ -86,7 +88,8 @@ impl Participant {
     pub fn new(who: &Hello, tick: Duration, apply: Duration, now: Instant) -> Self {
         Self {
             address: who.address.clone(),
-            active: who.active,
+            mode: who.mode,
+            told: who.mode,
             tip: who.height,
             target: who.height,
             frozen: false,
@@ -120,6 +123,43 @@ impl Participant {
         self.frozen = true;
         self.lost();
         (self.queue, self.apply_at) = (VecDeque::new(), None);
+    }
+
+    /// It takes part, or does not, from now on. Who is to stand by finishes the round it is in, and who is paused
+    /// commits nothing any more.
+    pub fn set_mode(&mut self, mode: Mode, now: Instant) -> Vec<Act> {
+        self.mode = mode;
+        if mode.paused {
+            if let Some(current) = &mut self.current {
+                (current.endorse, current.locked) = (None, None);
+            }
+            (self.queue, self.apply_at) = (VecDeque::new(), None);
+        }
+        let finishes = |c: &Current| c.endorse.is_some() || c.locked.is_some();
+        if !mode.active && self.current.as_ref().is_some_and(finishes) {
+            return Vec::new();
+        }
+        let mut acts = self.tell_mode();
+        acts.extend(self.join(now));
+        acts
+    }
+
+    /// A connection to the referee is there, and it was told this mode.
+    pub fn met(&mut self, told: Mode) {
+        self.told = told;
+    }
+
+    fn tell_mode(&mut self) -> Vec<Act> {
+        if self.told == self.mode {
+            return Vec::new();
+        }
+        self.told = self.mode;
+        vec![Act::Say(ToReferee::Mode(self.mode))]
+    }
+
+    /// Its height stands still, whatever comes.
+    fn still(&self) -> bool {
+        self.frozen || self.mode.paused
     }
 
     /// The connection is gone; what is locked stays certain.
@@ -160,23 +200,31 @@ impl Participant {
     fn begin(&mut self, round: Round, now: Instant) -> Vec<Act> {
         let mut acts = self.complain(Lacks::rest);
         self.target = self.target.max(round.height - 1);
-        let length = Duration::from_millis(round.interval_ms);
-        let takes_part = self.active && !self.frozen && round.height == self.tip + 1;
-        let endorse = takes_part.then(|| now + length.mul_f64(self.share(&round)));
-        let (height, number) = (round.height, round.number);
-        let mine = takes_part && round.proposer == self.address;
+        let ends = now + Duration::from_millis(round.interval_ms);
         let lacks = self.lacks(&round, now);
-        self.current = Some(Current { round, ends: now + length, endorse, locked: None, lacks });
-        let round = number;
-        let propose = Act::Say(ToReferee::Propose { height, round });
-        acts.extend(mine.then_some(propose));
+        self.current = Some(Current { round, ends, endorse: None, locked: None, lacks });
+        acts.extend(self.tell_mode());
+        acts.extend(self.join(now));
         acts
+    }
+
+    /// Takes part in the running round, if it may.
+    fn join(&mut self, now: Instant) -> Option<Act> {
+        let may = self.mode.takes_part() && !self.frozen;
+        let next = self.tip + 1;
+        let share = self.current.as_ref().map(|c| self.share(&c.round))?;
+        let current = self.current.as_mut().filter(|c| may && c.round.height == next)?;
+        let length = Duration::from_millis(current.round.interval_ms);
+        current.endorse = Some((current.ends - length.mul_f64(1.0 - share)).max(now));
+        let (height, round) = (next, current.round.number);
+        let propose = Act::Say(ToReferee::Propose { height, round });
+        (current.round.proposer == self.address).then_some(propose)
     }
 
     /// What a round may lack for this node. A proposal does not reach who is behind or alone; whether another
     /// proposer is there the referee does not tell.
     fn lacks(&self, round: &Round, now: Instant) -> Lacks {
-        if !self.active || self.frozen {
+        if !self.mode.active || self.frozen {
             return Lacks::default();
         }
         let alone = round.peers == 0 && round.proposer != self.address;
@@ -207,6 +255,7 @@ impl Participant {
     fn lock(&mut self, block: Block, at: Instant) {
         if let Some(current) = &mut self.current
             && !self.frozen
+            && !self.mode.paused
             && block.height == self.tip + 1
         {
             current.locked = Some((block, at));
@@ -216,7 +265,7 @@ impl Participant {
 
     fn receive(&mut self, block: Block) -> Vec<Act> {
         self.target = self.target.max(block.height);
-        if self.frozen || block.height <= self.tip {
+        if self.still() || block.height <= self.tip {
             return Vec::new();
         }
         if block.height > self.tip + 1 || self.applying() {
@@ -230,7 +279,10 @@ impl Participant {
     fn catch_up(&mut self, blocks: Vec<Block>, now: Instant) {
         let new = blocks.into_iter().filter(|b| b.height > self.tip);
         self.queue = new.collect();
-        let any = !self.frozen && !self.queue.is_empty();
+        if self.still() {
+            self.queue.clear();
+        }
+        let any = !self.queue.is_empty();
         self.apply_at = any.then(|| now + self.apply);
     }
 
@@ -251,7 +303,7 @@ impl Participant {
             self.tick_at = now + self.tick;
             let from = self.tip + 1;
             acts.push(Act::Ticked { from, to: self.target.max(self.tip + SYNC_AHEAD) });
-            if self.target > self.tip && !self.applying() && !self.frozen {
+            if self.target > self.tip && !self.applying() && !self.still() {
                 acts.push(Act::Say(ToReferee::Sync { from }));
             }
         }
@@ -303,7 +355,7 @@ impl Participant {
                 Leaving { at, block }
             }
             // In a later round of a height nothing is in the making: the real node leaves at once too.
-            Some(c) if c.round.number == 0 && c.round.height == self.tip + 1 && !self.frozen => {
+            Some(c) if c.round.number == 0 && c.round.height == self.tip + 1 && !self.still() => {
                 Leaving { at: c.ends, block: None }
             }
             _ => at_once,

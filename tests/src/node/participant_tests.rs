@@ -3,6 +3,9 @@ use super::*;
 const INTERVAL: Duration = Duration::from_millis(1_000);
 const TICK: Duration = Duration::from_secs(12);
 const APPLY: Duration = Duration::from_millis(8);
+const ACTIVE: Mode = Mode { active: true, paused: false };
+const STANDBY: Mode = Mode { active: false, paused: false };
+const PAUSED: Mode = Mode { active: true, paused: true };
 
 fn chain(length: u64) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
@@ -14,7 +17,7 @@ fn chain(length: u64) -> Vec<Block> {
 
 fn node(height: u64, now: Instant) -> Participant {
     let address = "io1me".to_owned();
-    let who = Hello { address, version: "v".into(), height, active: true };
+    let who = Hello { address, version: "v".into(), height, mode: ACTIVE };
     Participant::new(&who, TICK, APPLY, now)
 }
 
@@ -177,7 +180,7 @@ fn at_the_tip_a_tick_asks_for_nothing() {
 fn who_stands_by_or_is_frozen_neither_proposes_nor_endorses() {
     let start = Instant::now();
     let address = "io1me".to_owned();
-    let who = Hello { address, version: "v".into(), height: 2, active: false };
+    let who = Hello { address, version: "v".into(), height: 2, mode: STANDBY };
     let mut standby = Participant::new(&who, TICK, APPLY, start);
     let mut frozen = node(2, start);
     frozen.freeze();
@@ -188,6 +191,76 @@ fn who_stands_by_or_is_frozen_neither_proposes_nor_endorses() {
     let block = ToNode::Block(chain(3)[2].clone());
     assert!(frozen.hear(block.clone(), start).is_empty());
     assert!(!standby.hear(block, start).is_empty(), "it follows");
+}
+
+fn locked(height: usize) -> ToNode {
+    ToNode::Locked { block: chain(height as u64)[height - 1].clone(), ends_in_ms: 500 }
+}
+
+#[test]
+fn who_is_to_stand_by_finishes_its_round_and_follows_afterwards() {
+    let start = Instant::now();
+    let mut part = node(2, start);
+    part.hear(round(3, 0, "io1other"), start);
+    assert_eq!(part.set_mode(STANDBY, start), [], "the referee counts this round's endorsement");
+    let done = run(&mut part, start, start + INTERVAL / 2);
+    assert!(matches!(&done[..], [(_, Act::Say(ToReferee::Endorse { height: 3, round: 0 }))]));
+    part.hear(locked(3), start + INTERVAL / 2);
+    run(&mut part, start, start + INTERVAL);
+    let acts = part.hear(round(4, 0, "io1me"), start + INTERVAL);
+    assert_eq!(acts, [Act::Say(ToReferee::Mode(STANDBY))], "and proposes nothing");
+    let block = ToNode::Block(chain(4)[3].clone());
+    assert!(matches!(&part.hear(block, start)[..], [Act::Commit { own: false, .. }, _]));
+}
+
+#[test]
+fn who_is_active_again_takes_part_in_the_round_that_runs() {
+    let start = Instant::now();
+    let mut part = node(2, start);
+    assert_eq!(part.set_mode(STANDBY, start), [Act::Say(ToReferee::Mode(STANDBY))]);
+    part.hear(round(3, 0, "io1me"), start);
+    let later = start + INTERVAL * 9 / 10;
+    let acts = part.set_mode(ACTIVE, later);
+    let propose = Act::Say(ToReferee::Propose { height: 3, round: 0 });
+    assert_eq!(acts, [Act::Say(ToReferee::Mode(ACTIVE)), propose]);
+    let endorse = Act::Say(ToReferee::Endorse { height: 3, round: 0 });
+    assert_eq!(part.elapse(later), [endorse]);
+}
+
+#[test]
+fn who_is_paused_commits_nothing_not_even_what_is_certain_and_jumps_at_a_tick_afterwards() {
+    let start = Instant::now();
+    let blocks = chain(6);
+    let mut part = node(2, start);
+    part.hear(round(3, 0, "io1other"), start);
+    part.hear(locked(3), start + INTERVAL / 2);
+    assert_eq!(part.set_mode(PAUSED, start), [Act::Say(ToReferee::Mode(PAUSED))]);
+    for block in &blocks[2..5] {
+        assert_eq!(part.hear(ToNode::Block(block.clone()), start), []);
+    }
+    let said = |acts: &[(Duration, Act)]| acts.iter().any(|(_, act)| matches!(act, Act::Say(_)));
+    let done = run(&mut part, start, start + TICK);
+    assert!(!said(&done) && part.tip() == 2 && part.target() == 5, "{done:?}");
+
+    let now = start + TICK;
+    assert_eq!(part.set_mode(ACTIVE, now), [Act::Say(ToReferee::Mode(ACTIVE))]);
+    assert_eq!(part.hear(ToNode::Block(blocks[5].clone()), now), [], "it lacks those before");
+    let asked = run(&mut part, start, now + TICK);
+    assert!(asked.contains(&(TICK * 2, Act::Say(ToReferee::Sync { from: 3 }))), "{asked:?}");
+    part.hear(ToNode::Blocks(blocks[2..].to_vec()), now + TICK);
+    run(&mut part, start, now + TICK + APPLY * 10);
+    assert_eq!(part.tip(), 6);
+}
+
+#[test]
+fn a_new_connection_is_told_no_mode_twice() {
+    let start = Instant::now();
+    let mut part = node(2, start);
+    part.hear(round(3, 0, "io1other"), start);
+    part.set_mode(STANDBY, start);
+    part.met(STANDBY);
+    let acts = part.hear(round(3, 1, "io1me"), start);
+    assert!(!acts.iter().any(|act| matches!(act, Act::Say(_))), "{acts:?}");
 }
 
 #[test]

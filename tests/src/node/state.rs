@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::behaviour::Behaviour;
 use super::config::Config;
 use super::genesis::Genesis;
 use super::log::Log;
 use super::timing::Timing;
-use crate::referee::wire::Block;
+use crate::referee::wire::{Block, Mode};
 
 /// One running node.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ pub struct Node {
     /// Its log.
     pub log: Log,
     view: Mutex<View>,
+    mode: watch::Sender<Mode>,
 }
 
 /// How far a node is.
@@ -88,12 +91,29 @@ impl Node {
     ) -> Self {
         let log = Log::open(config.log_file.as_deref());
         let view = Mutex::new(View::default());
-        Self { behaviour, config, genesis, address, gateway, log, view }
+        // What the admin port sets is in memory alone: a restart goes back to the configuration.
+        let mode = watch::Sender::new(Mode { active: config.active, paused: false });
+        Self { behaviour, config, genesis, address, gateway, log, view, mode }
     }
 
     /// What it shows now.
     pub fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it takes part, now.
+    pub fn mode(&self) -> Mode {
+        *self.mode.borrow()
+    }
+
+    /// Changes whether it takes part; its driver heeds it.
+    pub fn set_mode(&self, change: impl FnOnce(&mut Mode)) {
+        self.mode.send_modify(change);
+    }
+
+    /// Tells of every change of [`Node::mode`].
+    pub fn modes(&self) -> watch::Receiver<Mode> {
+        self.mode.subscribe()
     }
 
     /// Enters a phase.

@@ -44,7 +44,8 @@ pub struct Chain {
     blocks: Vec<Mined>,
     members: BTreeMap<Line, Member>,
     round: Running,
-    online: Vec<(u64, u64)>,
+    /// Seats that take part, from each moment at which their number changed.
+    present: Vec<(u64, u64)>,
     endorsing: Vec<(u64, u64)>,
     joins: Vec<Join>,
     equivocations: Vec<Equivocation>,
@@ -59,7 +60,7 @@ impl Chain {
             blocks: Vec::new(),
             members: BTreeMap::new(),
             round: Running::default(),
-            online: vec![(now_ms, 0)],
+            present: vec![(now_ms, 0)],
             endorsing: Vec::new(),
             joins: Vec::new(),
             equivocations: Vec::new(),
@@ -100,13 +101,13 @@ impl Chain {
         });
         let heard_ms = now_ms;
         self.members.insert(line, Member { who, heard_ms });
-        self.count_online(now_ms);
+        self.count_present(now_ms);
     }
 
     /// A connection ended.
     pub fn leave(&mut self, line: Line, now_ms: u64) {
         if self.members.remove(&line).is_some() {
-            self.count_online(now_ms);
+            self.count_present(now_ms);
         }
     }
 
@@ -122,12 +123,18 @@ impl Chain {
         member.heard_ms = now_ms;
         match said {
             ToReferee::Hello(_) | ToReferee::Ping => Vec::new(),
+            ToReferee::Mode(mode) => {
+                member.who.mode = mode;
+                self.count_present(now_ms);
+                Vec::new()
+            }
             ToReferee::Committed { height } => {
                 member.who.height = height;
                 Vec::new()
             }
             ToReferee::Propose { height, round } => {
-                let mine = member.who.address == self.round.proposer && member.who.active;
+                let mine =
+                    member.who.address == self.round.proposer && member.who.mode.takes_part();
                 if mine && (height, round) == (self.round.height, self.round.number) {
                     self.round.proposed = true;
                 }
@@ -145,7 +152,7 @@ impl Chain {
     fn endorse(&mut self, line: Line, height: u64, round: u64, now_ms: u64) -> Says {
         let who = &self.members[&line].who;
         let current = (height, round) == (self.round.height, self.round.number);
-        if !current || !who.active || !self.seats.contains(&who.address) {
+        if !current || !who.mode.takes_part() || !self.seats.contains(&who.address) {
             return Vec::new();
         }
         self.round.endorsed.insert(who.address.clone(), line);
@@ -223,7 +230,7 @@ impl Chain {
     fn bury_the_silent(&mut self, now_ms: u64) {
         let limit = SILENT_ROUNDS * self.interval_ms;
         self.members.retain(|_, m| m.heard_ms + limit >= now_ms);
-        self.count_online(now_ms);
+        self.count_present(now_ms);
     }
 
     fn everybody(&self, what: &ToNode) -> Says {
@@ -237,11 +244,12 @@ impl Chain {
         wanted.map(|m| m.block.clone()).collect()
     }
 
-    fn count_online(&mut self, now_ms: u64) {
-        let here: BTreeSet<&String> = self.members.values().map(|m| &m.who.address).collect();
+    fn count_present(&mut self, now_ms: u64) {
+        let here = self.members.values().filter(|m| m.who.mode.takes_part());
+        let here: BTreeSet<&String> = here.map(|m| &m.who.address).collect();
         let seats = self.seats.iter().filter(|s| here.contains(s)).count() as u64;
-        if self.online.last().map(|(_, n)| *n) != Some(seats) {
-            self.online.push((now_ms, seats));
+        if self.present.last().map(|(_, n)| *n) != Some(seats) {
+            self.present.push((now_ms, seats));
         }
     }
 
@@ -255,7 +263,7 @@ impl Chain {
             height: self.tip(),
             blocks: self.blocks_since(since_ms),
             longest_gap_ms: self.longest_gap(since_ms, now_ms),
-            lowest_online: lowest(&self.online, since_ms, true),
+            lowest_online: lowest(&self.present, since_ms, true),
             lowest_endorsing: lowest(&self.endorsing, since_ms, false),
             joins: after(&self.joins, since_ms, |j| j.time_ms),
             equivocations: after(&self.equivocations, since_ms, |e| e.time_ms),
@@ -281,7 +289,8 @@ impl Chain {
         SeatState {
             address: address.to_owned(),
             connections: mine().count() as u64,
-            active: mine().any(|m| m.who.active),
+            active: mine().any(|m| m.who.mode.active),
+            paused: mine().any(|m| m.who.mode.paused),
             version: mine().next().map(|m| m.who.version.clone()),
             at_tip: height >= Some(self.tip()),
             height,

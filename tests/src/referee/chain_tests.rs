@@ -1,7 +1,9 @@
+use super::super::wire::Mode;
 use super::*;
 
 const INTERVAL: u64 = 1_000;
 const START: u64 = 1_000_000;
+const ACTIVE: Mode = Mode { active: true, paused: false };
 
 fn seat(n: usize) -> String {
     format!("io1seat{n}")
@@ -9,7 +11,7 @@ fn seat(n: usize) -> String {
 
 fn hello(n: usize, height: u64) -> ToReferee {
     let version = "v2.4.4".to_owned();
-    ToReferee::Hello(Hello { address: seat(n), version, height, active: true })
+    ToReferee::Hello(Hello { address: seat(n), version, height, mode: ACTIVE })
 }
 
 /// A chain of `seats` whose first `here` are connected, each on the line of its number.
@@ -99,7 +101,8 @@ fn a_locked_block_commits_also_when_everybody_has_left() {
 #[test]
 fn endorsements_of_another_round_of_strangers_and_of_standbys_do_not_count() {
     let mut chain = chain(4, 2);
-    let standby = Hello { address: seat(2), version: "v".into(), height: 0, active: false };
+    let mode = Mode { active: false, paused: false };
+    let standby = Hello { address: seat(2), version: "v".into(), height: 0, mode };
     chain.hear(2, ToReferee::Hello(standby), START);
     chain.hear(9, hello(9, 0), START);
     chain.hear(1, ToReferee::Propose { height: 1, round: 0 }, START);
@@ -109,6 +112,26 @@ fn endorsements_of_another_round_of_strangers_and_of_standbys_do_not_count() {
     }
     assert_eq!(chain.round.endorsed.len(), 1);
     assert!(chain.round.locked.is_none());
+}
+
+#[test]
+fn a_seat_that_is_paused_or_stands_by_counts_as_away_until_it_is_back() {
+    let mut chain = chain(4, 4);
+    assert_eq!(play(&mut chain, 4), 1);
+    let modes = [Mode { active: true, paused: true }, Mode { active: false, paused: false }];
+    for (line, mode) in modes.into_iter().enumerate() {
+        chain.hear(line as Line, ToReferee::Mode(mode), chain.due_ms() - 900);
+    }
+    let tips: Vec<u64> = (0..8).map(|_| play(&mut chain, 4)).collect();
+    assert_eq!(tips[7], 1, "two of four are too few");
+    let report = chain.report(START + INTERVAL, chain.due_ms());
+    assert_eq!((report.lowest_online, report.online()), (Some(2), 4));
+    let shown = |n: usize| (report.seats[n].active, report.seats[n].paused);
+    assert_eq!([shown(0), shown(1), shown(2)], [(true, true), (false, false), (true, false)]);
+
+    chain.hear(0, ToReferee::Mode(ACTIVE), chain.due_ms() - 900);
+    let tips: Vec<u64> = (0..2).map(|_| play(&mut chain, 4)).collect();
+    assert!(tips[1] > 1, "three of four are enough");
 }
 
 #[test]

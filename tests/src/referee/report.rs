@@ -21,7 +21,7 @@ pub struct Report {
     pub blocks: Vec<Mined>,
     /// Longest time without a block in milliseconds, the one that still runs included.
     pub longest_gap_ms: u64,
-    /// Fewest seats that were connected at one moment.
+    /// Fewest seats that were connected at one moment, neither paused nor standing by.
     pub lowest_online: Option<u64>,
     /// Fewest seats that endorsed in one round: none before a round ended.
     pub lowest_endorsing: Option<u64>,
@@ -86,6 +86,8 @@ pub struct SeatState {
     pub connections: u64,
     /// Whether one of them may propose and endorse.
     pub active: bool,
+    /// Whether one of them is paused.
+    pub paused: bool,
     /// What it says it runs.
     pub version: Option<String>,
     /// Its tip.

@@ -46,6 +46,22 @@ impl Block {
     }
 }
 
+/// Whether a node takes part in consensus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mode {
+    /// It may propose and endorse; otherwise it stands by, and follows.
+    pub active: bool,
+    /// Its height stands still, and others get nothing from it.
+    pub paused: bool,
+}
+
+impl Mode {
+    /// Whether its seat counts.
+    pub fn takes_part(self) -> bool {
+        self.active && !self.paused
+    }
+}
+
 /// Who a node is: its first line to the referee.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
@@ -55,8 +71,8 @@ pub struct Hello {
     pub version: String,
     /// Its tip.
     pub height: u64,
-    /// Whether it may propose and endorse.
-    pub active: bool,
+    /// Whether it takes part.
+    pub mode: Mode,
 }
 
 /// From a node to the referee.
@@ -65,6 +81,8 @@ pub struct Hello {
 pub enum ToReferee {
     /// I am here.
     Hello(Hello),
+    /// From now on I take part, or do not.
+    Mode(Mode),
     /// I proposed the block of this round, whose proposer I am.
     Propose {
         /// Height of the round.
