@@ -47,8 +47,8 @@ fn prepare(arguments: impl IntoIterator<Item = String>) -> Result<Node, Exit> {
         2
     })?;
     let behaviour = behaviour().map_err(|error| plain(&error))?;
-    let known = &behaviour.genesis_keys;
-    let genesis = genesis::read(args.genesis.as_deref(), known)
+    let known = behaviour.known_keys();
+    let genesis = genesis::read(args.genesis.as_deref(), &known)
         .map_err(|error| failed("Failed to new genesis config.", &error))?;
     let config = config::read(args.config.as_deref())
         .map_err(|error| failed("Failed to new config.", &error))?;

@@ -15,10 +15,10 @@
 //! `STANDIN_SCALE`; the referee needs the same one. `start-ms` is the only time that is not scaled.
 //!
 //! # What it leaves out
-//! Of the admin port `/debug/pprof/`, tokens and levels of the log; watchdog, fork heights (the genesis hash is already without them), gateway beyond its command line
-//! and slow readiness, ReadState, reflection, v2.3.8. Rounds and sync ticks without a referee or before the bootstrap
-//! peers are reached; that the proposal of another is missing, unless the node is alone or behind; the refusal of peers
-//! with another genesis hash; `consensus.db`.
+//! Of the admin port `/debug/pprof/`, tokens and levels of the log; gateway beyond its command line and slow readiness,
+//! ReadState, reflection, v2.3.8. Rounds, sync ticks and the watchdog without a referee or before the bootstrap peers
+//! are reached; what a paused node endorses of the block that it will not commit; the defaults of fork heights that
+//! neither version nor genesis names; the refusal of peers with another genesis hash; `consensus.db`.
 
 pub mod admin;
 pub mod behaviour;
@@ -26,6 +26,7 @@ pub mod chain;
 pub mod cli;
 pub mod config;
 pub mod fleet;
+pub mod forks;
 pub mod genesis;
 pub mod grpc;
 pub mod host;
@@ -44,4 +45,5 @@ pub mod signals;
 pub mod state;
 pub mod store;
 pub mod timing;
+pub mod watchdog;
 pub mod wget;

@@ -2,15 +2,16 @@
 //!
 //! Endorse during the first half of a round; once the referee says *locked*, commit at the round's end, on the
 //! line or off it. A block that does not follow the tip waits in a buffer for the next sync tick to fill the hole.
-//! A round that brings no block is complained of.
+//! A round that brings no block is complained of, and a block that does not fit is refused.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use super::forks::{Forks, objection};
 use super::lack::{Lack, Lacks};
-use crate::referee::wire::{Block, Hello, Mode, Round, ToNode, ToReferee};
+use crate::referee::wire::{Basis, Block, Hello, Mode, Round, ToNode, ToReferee};
 
 /// A node endorses somewhere between these shares of a round, so that all are in by about half of it.
 const ENDORSE: (f64, f64) = (0.2, 0.5);
@@ -36,6 +37,18 @@ pub enum Act {
         what: Lack,
         /// The round as this node counts it.
         round: Round,
+    },
+    /// Say in the log why the block that this round is about is not endorsed.
+    Unendorsed {
+        /// The round.
+        round: Round,
+        /// Why.
+        why: String,
+    },
+    /// Say in the log why a block is not committed.
+    Refused {
+        /// Why.
+        why: String,
     },
     /// Say in the log which blocks a sync tick looks for, the first and the last.
     Ticked {
@@ -72,7 +85,10 @@ pub struct Participant {
     /// The mode that the referee knows.
     told: Mode,
     tip: u64,
+    hash: String,
+    forks: Forks,
     target: u64,
+    received: u64,
     frozen: bool,
     current: Option<Current>,
     early: BTreeMap<u64, Block>,
@@ -85,13 +101,16 @@ pub struct Participant {
 
 impl Participant {
     /// A node that has just connected with its tip at `who.height`.
-    pub fn new(who: &Hello, tick: Duration, apply: Duration, now: Instant) -> Self {
+    pub fn new(who: &Hello, forks: Forks, tick: Duration, apply: Duration, now: Instant) -> Self {
         Self {
             address: who.address.clone(),
             mode: who.mode,
             told: who.mode,
             tip: who.height,
+            hash: who.hash.clone(),
+            forks,
             target: who.height,
+            received: who.height,
             frozen: false,
             current: None,
             early: BTreeMap::new(),
@@ -111,6 +130,16 @@ impl Participant {
     /// The highest block that it heard of.
     pub fn target(&self) -> u64 {
         self.target
+    }
+
+    /// The highest block that others sent.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Whether its height stands still by a defect.
+    pub fn frozen(&self) -> bool {
+        self.frozen
     }
 
     /// Whether old blocks are being applied: readiness is 503 meanwhile.
@@ -188,11 +217,9 @@ impl Participant {
                 self.lock(block, now + Duration::from_millis(ends_in_ms));
                 Vec::new()
             }
+            ToNode::Proposal { height, round, basis } => self.judge((height, round), &basis),
             ToNode::Block(block) => self.receive(block),
-            ToNode::Blocks(blocks) => {
-                self.catch_up(blocks, now);
-                Vec::new()
-            }
+            ToNode::Blocks(blocks) => self.catch_up(blocks, now),
             ToNode::Info { .. } => Vec::new(),
         }
     }
@@ -216,19 +243,34 @@ impl Participant {
         let current = self.current.as_mut().filter(|c| may && c.round.height == next)?;
         let length = Duration::from_millis(current.round.interval_ms);
         current.endorse = Some((current.ends - length.mul_f64(1.0 - share)).max(now));
-        let (height, round) = (next, current.round.number);
-        let propose = Act::Say(ToReferee::Propose { height, round });
+        let (height, round, basis) =
+            (next, current.round.number, self.forks.basis(&self.hash, next));
+        let propose = Act::Say(ToReferee::Propose { height, round, basis });
         (current.round.proposer == self.address).then_some(propose)
     }
 
-    /// What a round may lack for this node. A proposal does not reach who is behind or alone; whether another
-    /// proposer is there the referee does not tell.
+    /// This round's block was proposed: it is not endorsed if it is built on something else.
+    fn judge(&mut self, proposed: (u64, u64), theirs: &Basis) -> Vec<Act> {
+        let may = self.mode.takes_part() && !self.frozen && proposed.0 == self.tip + 1;
+        let asked = |c: &&mut Current| may && (c.round.height, c.round.number) == proposed;
+        let Some(current) = self.current.as_mut().filter(asked) else {
+            return Vec::new();
+        };
+        let ours = self.forks.basis(&self.hash, proposed.0);
+        let Some(why) = objection(proposed.0, &ours, theirs) else {
+            current.lacks.proposed();
+            return Vec::new();
+        };
+        current.endorse = None;
+        vec![Act::Unendorsed { round: current.round.clone(), why }]
+    }
+
+    /// What a round may lack for this node; another's proposal is not there yet.
     fn lacks(&self, round: &Round, now: Instant) -> Lacks {
         if !self.mode.active || self.frozen {
             return Lacks::default();
         }
-        let alone = round.peers == 0 && round.proposer != self.address;
-        let at_hand = round.height == self.tip + 1 && !alone;
+        let at_hand = round.height == self.tip + 1 && round.proposer == self.address;
         Lacks::of(now, Duration::from_millis(round.interval_ms), at_hand)
     }
 
@@ -263,8 +305,15 @@ impl Participant {
         }
     }
 
+    /// Why a block is refused that has the height after the tip.
+    fn objection(&self, block: &Block) -> Option<String> {
+        let ours = self.forks.basis(&self.hash, block.height);
+        objection(block.height, &ours, &block.basis())
+    }
+
     fn receive(&mut self, block: Block) -> Vec<Act> {
         self.target = self.target.max(block.height);
+        self.received = self.received.max(block.height);
         if self.still() || block.height <= self.tip {
             return Vec::new();
         }
@@ -272,23 +321,31 @@ impl Participant {
             self.early.insert(block.height, block);
             return Vec::new();
         }
+        if let Some(why) = self.objection(&block) {
+            return vec![Act::Refused { why }];
+        }
         let own = self.current.as_ref().is_some_and(|c| c.locked.is_some());
         self.commit(block, own)
     }
 
-    fn catch_up(&mut self, blocks: Vec<Block>, now: Instant) {
+    fn catch_up(&mut self, blocks: Vec<Block>, now: Instant) -> Vec<Act> {
         let new = blocks.into_iter().filter(|b| b.height > self.tip);
         self.queue = new.collect();
-        if self.still() {
+        let highest = self.queue.back().map_or(0, |b| b.height);
+        self.received = self.received.max(highest);
+        let why = self.queue.front().and_then(|block| self.objection(block));
+        if why.is_some() || self.still() {
             self.queue.clear();
         }
         let any = !self.queue.is_empty();
         self.apply_at = any.then(|| now + self.apply);
+        why.map(|why| Act::Refused { why }).into_iter().collect()
     }
 
     fn commit(&mut self, block: Block, own: bool) -> Vec<Act> {
         let height = block.height;
         self.tip = height;
+        self.hash.clone_from(&block.hash);
         self.current = None;
         vec![Act::Commit { block, own }, Act::Say(ToReferee::Committed { height })]
     }
@@ -317,7 +374,8 @@ impl Participant {
         };
         current.endorse = None;
         let (height, round) = (current.round.height, current.round.number);
-        vec![Act::Say(ToReferee::Endorse { height, round })]
+        let basis = self.forks.basis(&self.hash, height);
+        vec![Act::Say(ToReferee::Endorse { height, round, basis })]
     }
 
     fn conclude(&mut self, now: Instant) -> Vec<Act> {
@@ -337,8 +395,12 @@ impl Participant {
         let next = self.queue.pop_front();
         let next = next.or_else(|| self.early.remove(&(self.tip + 1)));
         self.early.retain(|height, _| *height > self.tip);
-        match next {
-            Some(block) => self.commit(block, false),
+        match next.map(|block| (self.objection(&block), block)) {
+            Some((None, block)) => self.commit(block, false),
+            Some((Some(why), _)) => {
+                (self.queue, self.apply_at) = (VecDeque::new(), None);
+                vec![Act::Refused { why }]
+            }
             None => {
                 self.apply_at = None;
                 Vec::new()

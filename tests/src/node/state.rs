@@ -8,10 +8,11 @@ use tokio::sync::watch;
 
 use super::behaviour::Behaviour;
 use super::config::Config;
+use super::forks::Forks;
 use super::genesis::Genesis;
 use super::log::Log;
 use super::timing::Timing;
-use crate::referee::wire::{Block, Mode};
+use crate::referee::wire::{Block, GENESIS_HASH, Mode};
 
 /// One running node.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Node {
     pub config: Config,
     /// Its genesis.
     pub genesis: Genesis,
+    /// The fork heights that it goes by.
+    pub forks: Forks,
     /// Its operator address.
     pub address: String,
     /// Whether it runs as a gateway.
@@ -93,7 +96,8 @@ impl Node {
         let view = Mutex::new(View::default());
         // What the admin port sets is in memory alone: a restart goes back to the configuration.
         let mode = watch::Sender::new(Mode { active: config.active, paused: false });
-        Self { behaviour, config, genesis, address, gateway, log, view, mode }
+        let forks = Forks::new(&behaviour.forks, &genesis.forks);
+        Self { behaviour, config, genesis, forks, address, gateway, log, view, mode }
     }
 
     /// What it shows now.
@@ -146,6 +150,11 @@ impl View {
     /// Its tip; 0 without a block.
     pub fn height(&self) -> u64 {
         self.blocks.len() as u64
+    }
+
+    /// The hash of its tip.
+    pub fn tip_hash(&self) -> &str {
+        self.blocks.last().map_or(GENESIS_HASH, |block| &block.hash)
     }
 
     fn ready(&self, warm: Option<Duration>) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::{Equivocation, Join, Mined, Report, SeatState};
-use super::wire::{Block, Hello, Round, ToNode, ToReferee};
+use super::wire::{Basis, Block, GENESIS_HASH, Hello, Round, ToNode, ToReferee};
 
 /// Most blocks that one sync tick brings (IOTEX.md).
 const SYNC_LIMIT: usize = 200;
@@ -31,8 +31,10 @@ struct Running {
     number: u64,
     proposer: String,
     ends_ms: u64,
-    proposed: bool,
-    endorsed: BTreeMap<String, Line>,
+    /// What the block that was proposed is built on.
+    proposed: Option<Basis>,
+    /// Line of who endorsed, and what he would build on.
+    endorsed: BTreeMap<String, (Line, Basis)>,
     locked: Option<Block>,
 }
 
@@ -81,6 +83,10 @@ impl Chain {
 
     fn tip(&self) -> u64 {
         self.blocks.len() as u64
+    }
+
+    fn tip_hash(&self) -> &str {
+        self.blocks.last().map_or(GENESIS_HASH, |mined| &mined.block.hash)
     }
 
     /// A node says who it is.
@@ -132,15 +138,21 @@ impl Chain {
                 member.who.height = height;
                 Vec::new()
             }
-            ToReferee::Propose { height, round } => {
+            ToReferee::Propose { height, round, basis } => {
                 let mine =
                     member.who.address == self.round.proposer && member.who.mode.takes_part();
-                if mine && (height, round) == (self.round.height, self.round.number) {
-                    self.round.proposed = true;
+                let current = (height, round) == (self.round.height, self.round.number);
+                if !mine || !current || basis.previous != self.tip_hash() {
+                    return Vec::new();
                 }
-                self.lock(now_ms)
+                self.round.proposed = Some(basis.clone());
+                let mut says = self.everybody(&ToNode::Proposal { height, round, basis });
+                says.extend(self.lock(now_ms));
+                says
             }
-            ToReferee::Endorse { height, round } => self.endorse(line, height, round, now_ms),
+            ToReferee::Endorse { height, round, basis } => {
+                self.endorse(line, (height, round), basis, now_ms)
+            }
             ToReferee::Sync { from } => vec![(line, ToNode::Blocks(self.since(from)))],
             ToReferee::Info { height } => {
                 let (address, version) = (member.who.address.clone(), member.who.version.clone());
@@ -149,31 +161,39 @@ impl Chain {
         }
     }
 
-    fn endorse(&mut self, line: Line, height: u64, round: u64, now_ms: u64) -> Says {
+    fn endorse(&mut self, line: Line, round: (u64, u64), basis: Basis, now_ms: u64) -> Says {
         let who = &self.members[&line].who;
-        let current = (height, round) == (self.round.height, self.round.number);
+        let current = round == (self.round.height, self.round.number);
         if !current || !who.mode.takes_part() || !self.seats.contains(&who.address) {
             return Vec::new();
         }
-        self.round.endorsed.insert(who.address.clone(), line);
+        self.round.endorsed.insert(who.address.clone(), (line, basis.clone()));
         match self.round.locked.clone() {
-            Some(block) => vec![(line, self.locked(block, now_ms))],
+            Some(block) if block.basis() == basis => vec![(line, self.locked(block, now_ms))],
+            Some(_) => Vec::new(),
             None => self.lock(now_ms),
         }
     }
 
+    /// Who endorsed the block that was proposed, and not one that is built on something else.
+    fn endorsers(&self) -> Vec<Line> {
+        let agrees = |basis: &Basis| self.round.proposed.as_ref() == Some(basis);
+        let endorsed = self.round.endorsed.values().filter(|(_, basis)| agrees(basis));
+        endorsed.map(|(line, _)| *line).collect()
+    }
+
     /// Quorum and proposal are in: the round's block is certain.
     fn lock(&mut self, now_ms: u64) -> Says {
-        let certain = self.round.proposed && self.round.endorsed.len() >= self.quorum();
-        if !certain || self.round.locked.is_some() {
+        let endorsers = self.endorsers();
+        let Some(basis) = self.round.proposed.clone() else { return Vec::new() };
+        if endorsers.len() < self.quorum() || self.round.locked.is_some() {
             return Vec::new();
         }
         let last = self.blocks.last().map(|m| &m.block);
-        let block = Block::after(last, &self.round.proposer, self.round.ends_ms);
+        let block = Block::under(&basis.rules, last, &self.round.proposer, self.round.ends_ms);
         self.round.locked = Some(block.clone());
         let told = self.locked(block, now_ms);
-        let lines = self.round.endorsed.values();
-        lines.map(|line| (*line, told.clone())).collect()
+        endorsers.into_iter().map(|line| (line, told.clone())).collect()
     }
 
     fn locked(&self, block: Block, now_ms: u64) -> ToNode {
@@ -187,8 +207,8 @@ impl Chain {
             return Vec::new();
         }
         self.bury_the_silent(now_ms);
-        let endorsed = self.round.endorsed.len() as u64;
-        self.endorsing.push((now_ms, endorsed));
+        self.endorsing.push((now_ms, self.round.endorsed.len() as u64));
+        let endorsed = self.endorsers().len() as u64;
         let mut says = Vec::new();
         let number = match self.round.locked.take() {
             Some(block) => {

@@ -11,7 +11,22 @@ fn seat(n: usize) -> String {
 
 fn hello(n: usize, height: u64) -> ToReferee {
     let version = "v2.4.4".to_owned();
-    ToReferee::Hello(Hello { address: seat(n), version, height, mode: ACTIVE })
+    let hash = String::new();
+    ToReferee::Hello(Hello { address: seat(n), version, height, hash, mode: ACTIVE })
+}
+
+fn basis(previous: &str, rules: &str) -> Basis {
+    Basis { previous: previous.into(), rules: rules.into() }
+}
+
+/// For the first block.
+fn propose(height: u64, round: u64, rules: &str) -> ToReferee {
+    ToReferee::Propose { height, round, basis: basis(GENESIS_HASH, rules) }
+}
+
+/// For the first block.
+fn endorse(height: u64, round: u64, rules: &str) -> ToReferee {
+    ToReferee::Endorse { height, round, basis: basis(GENESIS_HASH, rules) }
 }
 
 /// A chain of `seats` whose first `here` are connected, each on the line of its number.
@@ -27,12 +42,13 @@ fn chain(seats: usize, here: usize) -> Chain {
 fn play(chain: &mut Chain, here: usize) -> u64 {
     let (height, round) = (chain.round.height, chain.round.number);
     let half = chain.due_ms() - INTERVAL / 2;
+    let basis = basis(chain.tip_hash(), "");
     for n in 0..here {
-        let line = n as Line;
+        let (line, basis) = (n as Line, basis.clone());
         if seat(n) == chain.round.proposer {
-            chain.hear(line, ToReferee::Propose { height, round }, half);
+            chain.hear(line, ToReferee::Propose { height, round, basis: basis.clone() }, half);
         }
-        chain.hear(line, ToReferee::Endorse { height, round }, half);
+        chain.hear(line, ToReferee::Endorse { height, round, basis }, half);
     }
     let ends = chain.due_ms();
     chain.elapse(ends);
@@ -73,23 +89,25 @@ fn quorum_without_the_proposal_is_no_block() {
     let mut chain = chain(4, 4);
     let (height, round) = (1, 0);
     for line in 0..4 {
-        let says = chain.hear(line, ToReferee::Endorse { height, round }, START + 300);
+        let says = chain.hear(line, endorse(height, round, ""), START + 300);
         assert!(says.is_empty());
     }
     let proposer = (height + round) as Line % 4;
-    let says = chain.hear(proposer, ToReferee::Propose { height, round }, START + 400);
+    let says = chain.hear(proposer, propose(height, round, ""), START + 400);
     let locked = |what: &ToNode| matches!(what, ToNode::Locked { ends_in_ms: 600, .. });
-    assert_eq!(says.len(), 4);
-    assert!(says.iter().all(|(_, what)| locked(what)));
+    let told = |what: &ToNode| matches!(what, ToNode::Proposal { height: 1, round: 0, .. });
+    assert_eq!(says.len(), 8, "everybody learns of the proposal, and who endorsed, of the block");
+    assert!(says[..4].iter().all(|(_, what)| told(what)));
+    assert!(says[4..].iter().all(|(_, what)| locked(what)));
 }
 
 #[test]
 fn a_locked_block_commits_also_when_everybody_has_left() {
     let mut chain = chain(4, 4);
     let (height, round) = (1, 0);
-    chain.hear(1, ToReferee::Propose { height, round }, START);
+    chain.hear(1, propose(height, round, ""), START);
     for line in 0..3 {
-        chain.hear(line, ToReferee::Endorse { height, round }, START + 300);
+        chain.hear(line, endorse(height, round, ""), START + 300);
     }
     (0..4).for_each(|line| chain.leave(line, START + 500));
     chain.elapse(START + INTERVAL);
@@ -102,13 +120,14 @@ fn a_locked_block_commits_also_when_everybody_has_left() {
 fn endorsements_of_another_round_of_strangers_and_of_standbys_do_not_count() {
     let mut chain = chain(4, 2);
     let mode = Mode { active: false, paused: false };
-    let standby = Hello { address: seat(2), version: "v".into(), height: 0, mode };
+    let (version, hash) = ("v".into(), String::new());
+    let standby = Hello { address: seat(2), version, height: 0, hash, mode };
     chain.hear(2, ToReferee::Hello(standby), START);
     chain.hear(9, hello(9, 0), START);
-    chain.hear(1, ToReferee::Propose { height: 1, round: 0 }, START);
-    chain.hear(0, ToReferee::Endorse { height: 2, round: 0 }, START);
+    chain.hear(1, propose(1, 0, ""), START);
+    chain.hear(0, endorse(2, 0, ""), START);
     for line in [1, 2, 9] {
-        chain.hear(line, ToReferee::Endorse { height: 1, round: 0 }, START);
+        chain.hear(line, endorse(1, 0, ""), START);
     }
     assert_eq!(chain.round.endorsed.len(), 1);
     assert!(chain.round.locked.is_none());
@@ -132,6 +151,22 @@ fn a_seat_that_is_paused_or_stands_by_counts_as_away_until_it_is_back() {
     chain.hear(0, ToReferee::Mode(ACTIVE), chain.due_ms() - 900);
     let tips: Vec<u64> = (0..2).map(|_| play(&mut chain, 4)).collect();
     assert!(tips[1] > 1, "three of four are enough");
+}
+
+#[test]
+fn endorsements_of_other_rules_do_not_count_and_who_gave_them_hears_of_no_block() {
+    let mut chain = chain(4, 4);
+    chain.hear(1, propose(1, 0, "yap"), START);
+    for line in [0, 1] {
+        chain.hear(line, endorse(1, 0, "yap"), START + 300);
+    }
+    assert_eq!(chain.hear(2, endorse(1, 0, ""), START + 300), [], "two against two");
+    let told = chain.hear(3, endorse(1, 0, "yap"), START + 300);
+    let lines: Vec<Line> = told.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [0, 1, 3]);
+    chain.elapse(START + INTERVAL);
+    let mined = &chain.blocks[0];
+    assert_eq!((mined.block.rules.as_str(), mined.endorsed), ("yap", 3));
 }
 
 #[test]

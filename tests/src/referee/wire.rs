@@ -34,15 +34,29 @@ pub struct Block {
     pub producer: String,
     /// When its round ended, in milliseconds since the Unix epoch.
     pub time_ms: u64,
+    /// The forks in force when it was made, as its proposer knows them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rules: String,
 }
 
 impl Block {
-    /// The block that follows `previous`. Equal chains have equal hashes whatever the clock said.
+    /// The block that follows `previous`, before any fork. Equal chains have equal hashes whatever the clock said.
     pub fn after(previous: Option<&Block>, producer: &str, time_ms: u64) -> Self {
+        Self::under("", previous, producer, time_ms)
+    }
+
+    /// The same under these rules, which are in its hash.
+    pub fn under(rules: &str, previous: Option<&Block>, producer: &str, time_ms: u64) -> Self {
         let height = previous.map_or(0, |b| b.height) + 1;
         let previous = previous.map_or(GENESIS_HASH, |b| &b.hash).to_owned();
-        let hash = hex::encode(Sha256::digest(format!("{previous}/{height}/{producer}")));
-        Self { height, hash, previous, producer: producer.to_owned(), time_ms }
+        let hash = hex::encode(Sha256::digest(format!("{previous}/{height}/{producer}/{rules}")));
+        let (producer, rules) = (producer.to_owned(), rules.to_owned());
+        Self { height, hash, previous, producer, time_ms, rules }
+    }
+
+    /// What it is built on.
+    pub fn basis(&self) -> Basis {
+        Basis { previous: self.previous.clone(), rules: self.rules.clone() }
     }
 }
 
@@ -62,6 +76,15 @@ impl Mode {
     }
 }
 
+/// What a block is built on, as a node sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// Hash of the node's tip.
+    pub previous: String,
+    /// The forks in force for the node at the block's height.
+    pub rules: String,
+}
+
 /// Who a node is: its first line to the referee.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
@@ -71,6 +94,8 @@ pub struct Hello {
     pub version: String,
     /// Its tip.
     pub height: u64,
+    /// The hash of its tip.
+    pub hash: String,
     /// Whether it takes part.
     pub mode: Mode,
 }
@@ -89,6 +114,8 @@ pub enum ToReferee {
         height: u64,
         /// Number of the round.
         round: u64,
+        /// What it is built on.
+        basis: Basis,
     },
     /// I endorse the block of this round.
     Endorse {
@@ -96,6 +123,8 @@ pub enum ToReferee {
         height: u64,
         /// Number of the round.
         round: u64,
+        /// What I would build on: a block of another basis has not my endorsement.
+        basis: Basis,
     },
     /// My tip is now this.
     Committed {
@@ -137,6 +166,15 @@ pub struct Round {
 pub enum ToNode {
     /// A round begins now.
     Round(Round),
+    /// This round's block was proposed.
+    Proposal {
+        /// Height of the round.
+        height: u64,
+        /// Number of the round.
+        round: u64,
+        /// What it is built on.
+        basis: Basis,
+    },
     /// Quorum: this block commits when the round ends, with or without you on the line.
     Locked {
         /// The block.

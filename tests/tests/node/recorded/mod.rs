@@ -3,6 +3,7 @@
 
 mod admin;
 mod behind;
+mod fork;
 mod halt;
 pub(crate) mod log;
 mod metrics;
