@@ -13,6 +13,7 @@ use super::p2p::{self, Wire};
 use super::participant::{Act, Participant};
 use super::state::Node;
 use super::store::Store;
+use super::votes::Votes;
 use super::watchdog::Watchdog;
 use crate::referee::wire::{Block, Hello, Round, ToNode, ToReferee};
 
@@ -24,8 +25,12 @@ pub struct Follower {
     part: Participant,
     link: Link,
     committed: u64,
+    votes: Votes,
     watchdog: Watchdog,
 }
+
+/// Most blocks that a node gives at once.
+const GIVEN: usize = 200;
 
 #[derive(Debug)]
 enum Link {
@@ -70,7 +75,8 @@ impl Follower {
             part.freeze();
         }
         let link = Link::dial(&node);
-        Self { node, store, part, link, committed: 0, watchdog: Watchdog::default() }
+        let votes = Votes::open(&node.config.consensus_db);
+        Self { node, store, part, link, committed: 0, votes, watchdog: Watchdog::default() }
     }
 
     /// Takes part until `stop`; then P2P is closed, and the round it is in has ended.
@@ -142,6 +148,10 @@ impl Follower {
                 self.part.lost();
                 self.link = Link::dial(&self.node);
             }
+            Event::Said(ToNode::Give { from }) => {
+                let held = self.node.view().since(from, GIVEN);
+                self.say(ToReferee::Have(held)).await;
+            }
             Event::Said(said) => {
                 self.note(&said);
                 let acts = self.part.hear(said, Instant::now());
@@ -166,7 +176,12 @@ impl Follower {
     async fn carry_out(&mut self, acts: Vec<Act>) {
         for act in acts {
             match act {
-                Act::Say(what) => self.say(what).await,
+                Act::Say(what) => {
+                    if let ToReferee::Endorse { height, round, .. } = &what {
+                        self.votes.cast(*height, *round);
+                    }
+                    self.say(what).await;
+                }
                 Act::Commit { block, own } => self.commit(&block, own),
                 Act::Lack { what, round } => {
                     let (caller, message) = what.words();

@@ -16,6 +16,8 @@ pub struct Config {
     pub patch: Option<PathBuf>,
     /// `chain.chainDBPath`
     pub chain_db: PathBuf,
+    /// `consensus.rollDPoS.consensusDBPath`
+    pub consensus_db: PathBuf,
     /// `network.host`, the address that all ports are opened on.
     pub host: String,
     /// `network.port`
@@ -93,11 +95,13 @@ impl From<Seen> for Config {
         let patch = chain.trie_db_patch_file;
         let patch = patch.unwrap_or_else(|| "/var/data/trie.db.patch".into());
         let sync = seen.block_sync.interval.as_deref();
+        let votes = seen.consensus.roll_dpos.consensus_db_path;
         let nodes = network.bootstrap_nodes.unwrap_or_default();
         Self {
             producer_key: chain.producer_priv_key,
             patch: (!patch.is_empty()).then(|| patch.into()),
             chain_db: chain.chain_db_path.unwrap_or_else(|| "/var/data/chain.db".into()).into(),
+            consensus_db: votes.unwrap_or_else(|| "/var/data/consensus.db".into()).into(),
             external: format!("{external_host}:{external_port}"),
             host,
             port,
@@ -129,7 +133,22 @@ struct Seen {
     system: System,
     api: Api,
     block_sync: BlockSync,
+    consensus: Consensus,
     log: Log,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Consensus {
+    #[serde(rename = "rollDPoS")]
+    roll_dpos: RollDpos,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RollDpos {
+    #[serde(rename = "consensusDBPath")]
+    consensus_db_path: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

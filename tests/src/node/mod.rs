@@ -8,7 +8,10 @@
 //!    [`behaviour::Behaviour`]; `Behaviour::version("v2.5.0").with(Defect::NeverReady)` is a bad release.
 //! 3. [`host::Home::lay_out`] writes a delegate's files, [`host::Container::run`] does his `docker run`.
 //! 4. Without Docker: [`process::Process`] on a [`process::loopback`] address.
-//! 5. [`crate::image::clean_up`] removes everything that carries the run's label.
+//! 5. An exec of the image's `wget` asks the admin port of a container, [`process::Process::admin`] that of a process.
+//! 6. [`crate::referee::Referee::split`] and [`crate::referee::Referee::reverse`] make two tips, and take blocks back;
+//!    [`behaviour::Behaviour::forking`] and the genesis file name fork heights.
+//! 7. [`crate::image::clean_up`] removes everything that carries the run's label.
 //!
 //! # Time
 //! Every duration is divided by one factor ([`timing::Timing`]): the behaviour file's `scale`, or the environment's
@@ -18,7 +21,8 @@
 //! Of the admin port `/debug/pprof/`, tokens and levels of the log; gateway beyond its command line and slow readiness,
 //! ReadState, reflection, v2.3.8. Rounds, sync ticks and the watchdog without a referee or before the bootstrap peers
 //! are reached; what a paused node endorses of the block that it will not commit; the defaults of fork heights that
-//! neither version nor genesis names; the refusal of peers with another genesis hash; `consensus.db`.
+//! neither version nor genesis names; the refusal of peers with another genesis hash. Two tips are
+//! scripted ([`crate::referee::Referee::split`]); by themselves nodes build on the higher one.
 
 pub mod admin;
 pub mod behaviour;
@@ -45,5 +49,6 @@ pub mod signals;
 pub mod state;
 pub mod store;
 pub mod timing;
+pub mod votes;
 pub mod watchdog;
 pub mod wget;

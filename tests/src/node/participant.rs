@@ -220,7 +220,7 @@ impl Participant {
             ToNode::Proposal { height, round, basis } => self.judge((height, round), &basis),
             ToNode::Block(block) => self.receive(block),
             ToNode::Blocks(blocks) => self.catch_up(blocks, now),
-            ToNode::Info { .. } => Vec::new(),
+            ToNode::Info { .. } | ToNode::Give { .. } => Vec::new(),
         }
     }
 
@@ -347,7 +347,8 @@ impl Participant {
         self.tip = height;
         self.hash.clone_from(&block.hash);
         self.current = None;
-        vec![Act::Commit { block, own }, Act::Say(ToReferee::Committed { height })]
+        let hash = block.hash.clone();
+        vec![Act::Commit { block, own }, Act::Say(ToReferee::Committed { height, hash })]
     }
 
     /// Time passes: endorse, commit, complain, apply a block, or ask for blocks.

@@ -152,6 +152,12 @@ impl View {
         self.blocks.len() as u64
     }
 
+    /// Its blocks from this height on, at most `most`.
+    pub fn since(&self, from: u64, most: usize) -> Vec<Block> {
+        let skip = from.saturating_sub(1) as usize;
+        self.blocks.iter().skip(skip).take(most).cloned().collect()
+    }
+
     /// The hash of its tip.
     pub fn tip_hash(&self) -> &str {
         self.blocks.last().map_or(GENESIS_HASH, |block| &block.hash)

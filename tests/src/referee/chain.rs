@@ -1,5 +1,7 @@
 //! The chain and its rounds: pure, times are milliseconds since the Unix epoch.
 
+mod tips;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::{Equivocation, Join, Mined, Report, SeatState};
@@ -51,6 +53,7 @@ pub struct Chain {
     endorsing: Vec<(u64, u64)>,
     joins: Vec<Join>,
     equivocations: Vec<Equivocation>,
+    script: tips::Script,
 }
 
 impl Chain {
@@ -66,6 +69,7 @@ impl Chain {
             endorsing: Vec::new(),
             joins: Vec::new(),
             equivocations: Vec::new(),
+            script: tips::Script::default(),
         };
         chain.begin(0, now_ms);
         chain
@@ -90,7 +94,7 @@ impl Chain {
     }
 
     /// A node says who it is.
-    pub fn join(&mut self, line: Line, who: Hello, now_ms: u64) {
+    pub fn join(&mut self, line: Line, who: Hello, now_ms: u64) -> Says {
         let twin = self.members.values().find(|m| m.who.address == who.address);
         if let Some(twin) = twin {
             self.equivocations.push(Equivocation {
@@ -105,9 +109,10 @@ impl Chain {
             height: who.height,
             tip: self.tip(),
         });
-        let heard_ms = now_ms;
+        let (heard_ms, height) = (now_ms, who.height);
         self.members.insert(line, Member { who, heard_ms });
         self.count_present(now_ms);
+        self.ask_for_more(line, height)
     }
 
     /// A connection ended.
@@ -120,8 +125,7 @@ impl Chain {
     /// A node says something.
     pub fn hear(&mut self, line: Line, said: ToReferee, now_ms: u64) -> Says {
         if let ToReferee::Hello(who) = said {
-            self.join(line, who, now_ms);
-            return Vec::new();
+            return self.join(line, who, now_ms);
         }
         let Some(member) = self.members.get_mut(&line) else {
             return Vec::new();
@@ -134,8 +138,8 @@ impl Chain {
                 self.count_present(now_ms);
                 Vec::new()
             }
-            ToReferee::Committed { height } => {
-                member.who.height = height;
+            ToReferee::Committed { height, hash } => {
+                (member.who.height, member.who.hash) = (height, hash);
                 Vec::new()
             }
             ToReferee::Propose { height, round, basis } => {
@@ -153,7 +157,8 @@ impl Chain {
             ToReferee::Endorse { height, round, basis } => {
                 self.endorse(line, (height, round), basis, now_ms)
             }
-            ToReferee::Sync { from } => vec![(line, ToNode::Blocks(self.since(from)))],
+            ToReferee::Sync { from } => vec![(line, ToNode::Blocks(self.since(from, line)))],
+            ToReferee::Have(blocks) => self.adopt(line, blocks, now_ms),
             ToReferee::Info { height } => {
                 let (address, version) = (member.who.address.clone(), member.who.version.clone());
                 self.everybody(&ToNode::Info { address, version, height })
@@ -169,7 +174,9 @@ impl Chain {
         }
         self.round.endorsed.insert(who.address.clone(), (line, basis.clone()));
         match self.round.locked.clone() {
-            Some(block) if block.basis() == basis => vec![(line, self.locked(block, now_ms))],
+            Some(block) if block.basis() == basis && self.reaches(line) => {
+                vec![(line, self.locked(block, now_ms))]
+            }
             Some(_) => Vec::new(),
             None => self.lock(now_ms),
         }
@@ -186,14 +193,17 @@ impl Chain {
     fn lock(&mut self, now_ms: u64) -> Says {
         let endorsers = self.endorsers();
         let Some(basis) = self.round.proposed.clone() else { return Vec::new() };
-        if endorsers.len() < self.quorum() || self.round.locked.is_some() {
+        let enough = endorsers.len() >= self.quorum() && !self.halted();
+        if !enough || self.round.locked.is_some() {
             return Vec::new();
         }
         let last = self.blocks.last().map(|m| &m.block);
         let block = Block::under(&basis.rules, last, &self.round.proposer, self.round.ends_ms);
+        let block = self.made_anew(block);
         self.round.locked = Some(block.clone());
         let told = self.locked(block, now_ms);
-        endorsers.into_iter().map(|line| (line, told.clone())).collect()
+        let reached = endorsers.into_iter().filter(|line| self.reaches(*line));
+        reached.map(|line| (line, told.clone())).collect()
     }
 
     fn locked(&self, block: Block, now_ms: u64) -> ToNode {
@@ -213,12 +223,14 @@ impl Chain {
         let number = match self.round.locked.take() {
             Some(block) => {
                 says = self.everybody(&ToNode::Block(block.clone()));
+                says.retain(|(line, _)| self.reaches(*line));
                 self.blocks.push(Mined {
                     block,
                     round: self.round.number,
                     endorsed,
                     time_ms: now_ms,
                 });
+                self.after_commit();
                 0
             }
             None => self.round.number + 1,
@@ -258,9 +270,11 @@ impl Chain {
         lines.map(|line| (*line, what.clone())).collect()
     }
 
-    fn since(&self, from: u64) -> Vec<Block> {
+    fn since(&self, from: u64, line: Line) -> Vec<Block> {
         let skip = from.saturating_sub(1) as usize;
-        let wanted = self.blocks.iter().skip(skip).take(SYNC_LIMIT);
+        let withheld = usize::from(self.halted() && !self.reaches(line));
+        let shown = self.blocks.len() - withheld;
+        let wanted = self.blocks[..shown].iter().skip(skip).take(SYNC_LIMIT);
         wanted.map(|m| m.block.clone()).collect()
     }
 
@@ -287,6 +301,7 @@ impl Chain {
             lowest_endorsing: lowest(&self.endorsing, since_ms, false),
             joins: after(&self.joins, since_ms, |j| j.time_ms),
             equivocations: after(&self.equivocations, since_ms, |e| e.time_ms),
+            reversed: self.reversed().to_vec(),
             seats: self.seats.iter().map(|s| self.seat(s)).collect(),
         }
     }
@@ -305,15 +320,21 @@ impl Chain {
 
     fn seat(&self, address: &str) -> SeatState {
         let mine = || self.members.values().filter(|m| m.who.address == address);
-        let height = mine().map(|m| m.who.height).max();
+        let highest = mine().map(|m| (m.who.height, &m.who.hash)).max();
+        let height = highest.map(|(height, _)| height);
+        // A node may be a moment ahead of this clock.
+        let at_tip = |(height, hash): (u64, &String)| {
+            height > self.tip() || (height == self.tip() && hash == self.tip_hash())
+        };
         SeatState {
             address: address.to_owned(),
             connections: mine().count() as u64,
             active: mine().any(|m| m.who.mode.active),
             paused: mine().any(|m| m.who.mode.paused),
             version: mine().next().map(|m| m.who.version.clone()),
-            at_tip: height >= Some(self.tip()),
+            at_tip: highest.is_some_and(at_tip),
             height,
+            hash: highest.map(|(_, hash)| hash.clone()),
         }
     }
 }

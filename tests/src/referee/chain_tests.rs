@@ -11,7 +11,7 @@ fn seat(n: usize) -> String {
 
 fn hello(n: usize, height: u64) -> ToReferee {
     let version = "v2.4.4".to_owned();
-    let hash = String::new();
+    let hash = GENESIS_HASH.to_owned();
     ToReferee::Hello(Hello { address: seat(n), version, height, hash, mode: ACTIVE })
 }
 
@@ -52,9 +52,10 @@ fn play(chain: &mut Chain, here: usize) -> u64 {
     }
     let ends = chain.due_ms();
     chain.elapse(ends);
-    let tip = chain.tip();
+    let (tip, hash) = (chain.tip(), chain.tip_hash().to_owned());
     for n in 0..here {
-        chain.hear(n as Line, ToReferee::Committed { height: tip }, ends);
+        let hash = hash.clone();
+        chain.hear(n as Line, ToReferee::Committed { height: tip, hash }, ends);
     }
     tip
 }
@@ -167,6 +168,77 @@ fn endorsements_of_other_rules_do_not_count_and_who_gave_them_hears_of_no_block(
     chain.elapse(START + INTERVAL);
     let mined = &chain.blocks[0];
     assert_eq!((mined.block.rules.as_str(), mined.endorsed), ("yap", 3));
+}
+
+#[test]
+fn a_split_gives_a_block_to_some_and_halts_until_it_is_mended() {
+    let mut chain = chain(4, 4);
+    play(&mut chain, 4);
+    chain.split(BTreeSet::from([seat(0)]));
+    let (height, round, basis) = (2, 0, basis(chain.tip_hash(), ""));
+    chain.hear(2, ToReferee::Propose { height, round, basis: basis.clone() }, chain.due_ms());
+    for line in 0..4 {
+        let endorse = ToReferee::Endorse { height, round, basis: basis.clone() };
+        let said = chain.hear(line, endorse, chain.due_ms() - 500);
+        assert!(said.iter().all(|(to, _)| *to == 0), "{said:?}");
+    }
+    let said = chain.elapse(chain.due_ms());
+    let told: Vec<_> = said.iter().filter(|(_, s)| matches!(s, ToNode::Block(_))).collect();
+    assert_eq!((chain.tip(), told.len(), told[0].0), (2, 1, 0));
+    assert_eq!(play(&mut chain, 4), 2, "nothing is certain any more");
+    let asked = |chain: &mut Chain, line| {
+        let said = chain.hear(line, ToReferee::Sync { from: 2 }, chain.due_ms());
+        matches!(&said[..], [(_, ToNode::Blocks(blocks))] if blocks.len() == 1)
+    };
+    assert!(asked(&mut chain, 0) && !asked(&mut chain, 1));
+    chain.mend();
+    assert!(asked(&mut chain, 1));
+    assert_eq!(play(&mut chain, 4), 3);
+}
+
+/// Four seats that have made five blocks of which two are reversed, and the blocks that were made.
+fn reversed() -> (Chain, Vec<Block>) {
+    let mut chain = chain(4, 4);
+    while play(&mut chain, 4) < 5 {}
+    let blocks = chain.blocks.iter().map(|m| m.block.clone()).collect();
+    (0..4).for_each(|line| chain.leave(line, chain.due_ms()));
+    chain.reverse(3, chain.due_ms());
+    (chain, blocks)
+}
+
+fn back(chain: &mut Chain, n: usize, tip: &Block) -> Says {
+    let (height, hash) = (tip.height, tip.hash.clone());
+    let who = Hello { address: seat(n), version: "v".into(), height, hash, mode: ACTIVE };
+    chain.hear(n as Line, ToReferee::Hello(who), chain.due_ms() - 900)
+}
+
+#[test]
+fn what_was_reversed_comes_back_from_who_still_holds_it() {
+    let (mut chain, blocks) = reversed();
+    assert_eq!(chain.report(0, chain.due_ms()).reversed.len(), 2);
+    assert_eq!(back(&mut chain, 1, &blocks[2]), []);
+    assert_eq!(back(&mut chain, 0, &blocks[4]), [(0, ToNode::Give { from: 4 })]);
+    chain.hear(0, ToReferee::Have(blocks[3..].to_vec()), chain.due_ms() - 800);
+    assert_eq!((chain.tip(), chain.tip_hash()), (5, blocks[4].hash.as_str()));
+    let report = chain.report(0, chain.due_ms());
+    assert_eq!((report.seats[0].at_tip, report.seats[1].at_tip), (true, false));
+}
+
+#[test]
+fn who_comes_after_others_were_built_is_on_a_tip_of_its_own() {
+    let (mut chain, blocks) = reversed();
+    (1..4).for_each(|n| assert_eq!(back(&mut chain, n, &blocks[2]), []));
+    while play(&mut chain, 4) < 5 {}
+    assert_ne!(chain.tip_hash(), blocks[4].hash, "the same height, another block");
+    assert_eq!(back(&mut chain, 0, &blocks[4]), []);
+    let late = chain.report(0, chain.due_ms()).seats[0].clone();
+    assert_eq!(
+        (late.height, late.hash, late.at_tip),
+        (Some(5), Some(blocks[4].hash.clone()), false)
+    );
+    let tip = chain.tip_hash().to_owned();
+    chain.hear(0, ToReferee::Have(blocks[3..].to_vec()), chain.due_ms());
+    assert_eq!(chain.tip_hash(), tip, "they do not follow");
 }
 
 #[test]

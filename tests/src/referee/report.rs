@@ -29,6 +29,8 @@ pub struct Report {
     pub joins: Vec<Join>,
     /// Two connections with one key.
     pub equivocations: Vec<Equivocation>,
+    /// Blocks that were reversed, whenever that was, oldest first.
+    pub reversed: Vec<Mined>,
     /// The seats as they are now, in the order of their turns.
     pub seats: Vec<SeatState>,
 }
@@ -40,7 +42,7 @@ pub struct Mined {
     pub block: Block,
     /// 0 when its first proposer was there.
     pub round: u64,
-    /// Seats that endorsed it.
+    /// Seats that endorsed it; none of one that was brought back.
     pub endorsed: u64,
     /// When it was committed, milliseconds since the Unix epoch.
     pub time_ms: u64,
@@ -92,6 +94,8 @@ pub struct SeatState {
     pub version: Option<String>,
     /// Its tip.
     pub height: Option<u64>,
+    /// The hash of its tip.
+    pub hash: Option<String>,
     /// Whether that is the chain's tip.
     pub at_tip: bool,
 }

@@ -54,6 +54,15 @@ impl Block {
         Self { height, hash, previous, producer, time_ms, rules }
     }
 
+    /// The same made for the `n`th time: it has a hash of its own. 0 leaves it as it is.
+    pub fn again(self, n: u64) -> Self {
+        if n == 0 {
+            return self;
+        }
+        let hash = hex::encode(Sha256::digest(format!("{}/{n}", self.hash)));
+        Self { hash, ..self }
+    }
+
     /// What it is built on.
     pub fn basis(&self) -> Basis {
         Basis { previous: self.previous.clone(), rules: self.rules.clone() }
@@ -130,12 +139,16 @@ pub enum ToReferee {
     Committed {
         /// The new tip.
         height: u64,
+        /// Its hash.
+        hash: String,
     },
     /// Give me the blocks from this height on.
     Sync {
         /// First height wanted.
         from: u64,
     },
+    /// Answer to `Give`, oldest first.
+    Have(Vec<Block>),
     /// What others show as `iotex_node_info_height_gauge`.
     Info {
         /// My tip.
@@ -186,6 +199,11 @@ pub enum ToNode {
     Block(Block),
     /// Answer to `Sync`, oldest first, at most 200.
     Blocks(Vec<Block>),
+    /// You have blocks that I have not: give me those from this height on.
+    Give {
+        /// First height wanted.
+        from: u64,
+    },
     /// What another node says of itself.
     Info {
         /// Its operator address.
