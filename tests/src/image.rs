@@ -147,6 +147,8 @@ fn program_layer(binary: &Path) -> Result<Vec<u8>, ImageError> {
     entries.push(Entry::File("usr/local/bin/iotex-server".into(), program, 0o755));
     // The real image starts through a script of this name.
     entries.push(Entry::Link("usr/local/bin/entrypoint.sh", "iotex-server"));
+    // What an exec in the container asks the admin port with.
+    entries.push(Entry::Link("usr/local/bin/wget", "iotex-server"));
     for library in libraries(binary)? {
         let name = library.file_name().unwrap_or_default().to_string_lossy();
         // The loader is named by its full path in the program; the rest is found by LD_LIBRARY_PATH.

@@ -1,5 +1,6 @@
 //! What one version of the stand-in does: a file baked into its image.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct Behaviour {
     pub start_ms: Option<u64>,
     /// Keys of genesis `blockchain` that this version knows beyond those of v2.3.
     pub genesis_keys: Vec<String>,
+    /// Fork heights that it knows by itself, such as `yapHeight`: they hold where the genesis names no other.
+    pub forks: BTreeMap<String, u64>,
     /// What is wrong with it.
     pub defect: Defect,
 }
@@ -47,7 +50,7 @@ pub enum Defect {
     None,
     /// Stays in start-up: readiness 503 and deaf to SIGTERM.
     NeverReady,
-    /// Ready at once, and its height never moves.
+    /// Ready at once, and its height never moves; its watchdog hangs with it.
     ReadyNotAdvancing,
     /// Exit 2 once it has committed so many blocks since its start.
     CrashAfterBlocks(u64),
@@ -55,7 +58,8 @@ pub enum Defect {
     WrongVersion(String),
     /// So many milliseconds, not scaled, between the end of its last round and its exit.
     SlowToStop(u64),
-    /// Its height stands still once it has committed so many blocks since its start: it fails after it passed.
+    /// Its height stands still once it has committed so many blocks since its start: it fails after it passed,
+    /// and its watchdog hangs with it.
     FailsAfterBlocks(u64),
 }
 
@@ -67,6 +71,7 @@ impl Default for Behaviour {
             scale: 1.0,
             start_ms: None,
             genesis_keys: vec!["yapHeight".into(), "yapBetaHeight".into()],
+            forks: BTreeMap::new(),
             defect: Defect::None,
         }
     }
@@ -109,6 +114,18 @@ impl Behaviour {
     pub fn starting_in(self, start_ms: u64) -> Self {
         let start_ms = Some(start_ms);
         Self { start_ms, ..self }
+    }
+
+    /// The same with a fork height of its own.
+    #[must_use]
+    pub fn forking(mut self, key: &str, height: u64) -> Self {
+        self.forks.insert(key.to_owned(), height);
+        self
+    }
+
+    /// The keys of genesis `blockchain` that it knows beyond those of v2.3.
+    pub fn known_keys(&self) -> Vec<String> {
+        self.genesis_keys.iter().chain(self.forks.keys()).cloned().collect()
     }
 
     /// Reads a file; `scale` overrides its factor.
@@ -170,6 +187,7 @@ mod tests {
         ];
         for defect in defects {
             let written = Behaviour::version("v2.5.0").with(defect).starting_in(10);
+            let written = written.forking("zuluHeight", 40);
             std::fs::write(&path, written.to_yaml()).unwrap();
             assert_eq!(Behaviour::read(&path, None).unwrap(), written);
         }

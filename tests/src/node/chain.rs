@@ -9,11 +9,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep, sleep_until};
 
 use super::behaviour::Defect;
-use super::lack::Lack;
 use super::p2p::{self, Wire};
 use super::participant::{Act, Participant};
 use super::state::Node;
 use super::store::Store;
+use super::votes::Votes;
+use super::watchdog::Watchdog;
 use crate::referee::wire::{Block, Hello, Round, ToNode, ToReferee};
 
 /// A node that takes part.
@@ -24,7 +25,12 @@ pub struct Follower {
     part: Participant,
     link: Link,
     committed: u64,
+    votes: Votes,
+    watchdog: Watchdog,
 }
+
+/// Most blocks that a node gives at once.
+const GIVEN: usize = 200;
 
 #[derive(Debug)]
 enum Link {
@@ -63,12 +69,14 @@ impl Follower {
     pub fn new(node: Arc<Node>, store: Store) -> Self {
         let timing = node.timing();
         let tick = timing.seconds(node.config.sync_seconds);
-        let mut part = Participant::new(&hello(&node), tick, timing.apply(), Instant::now());
+        let (who, forks) = (hello(&node), node.forks.clone());
+        let mut part = Participant::new(&who, forks, tick, timing.apply(), Instant::now());
         if node.behaviour.defect == Defect::ReadyNotAdvancing {
             part.freeze();
         }
         let link = Link::dial(&node);
-        Self { node, store, part, link, committed: 0 }
+        let votes = Votes::open(&node.config.consensus_db);
+        Self { node, store, part, link, committed: 0, votes, watchdog: Watchdog::default() }
     }
 
     /// Takes part until `stop`; then P2P is closed, and the round it is in has ended.
@@ -77,6 +85,8 @@ impl Follower {
         let mut ping = every(timing.interval() / 2);
         let mut info = every(timing.node_info());
         let mut beat = every(timing.heartbeat());
+        let mut watch = every(timing.watchdog());
+        let mut modes = self.node.modes();
         loop {
             let due = self.part.due().into();
             tokio::select! {
@@ -91,6 +101,13 @@ impl Follower {
                     self.say(ToReferee::Info { height }).await;
                 }
                 _ = beat.tick() => self.node.beat(),
+                _ = watch.tick() => self.watch(),
+                // Never an error: the node, which holds the sender, is held here.
+                Ok(()) = modes.changed() => {
+                    let mode = *modes.borrow_and_update();
+                    let acts = self.part.set_mode(mode, Instant::now());
+                    self.carry_out(acts).await;
+                }
                 _ = stop.wait_for(|stop| *stop) => break,
             }
         }
@@ -124,11 +141,16 @@ impl Follower {
             Event::Reached(wire) => {
                 self.link = Link::Up(wire);
                 let hello = hello(&self.node);
+                self.part.met(hello.mode);
                 self.say(ToReferee::Hello(hello)).await;
             }
             Event::Lost => {
                 self.part.lost();
                 self.link = Link::dial(&self.node);
+            }
+            Event::Said(ToNode::Give { from }) => {
+                let held = self.node.view().since(from, GIVEN);
+                self.say(ToReferee::Have(held)).await;
             }
             Event::Said(said) => {
                 self.note(&said);
@@ -154,9 +176,28 @@ impl Follower {
     async fn carry_out(&mut self, acts: Vec<Act>) {
         for act in acts {
             match act {
-                Act::Say(what) => self.say(what).await,
+                Act::Say(what) => {
+                    if let ToReferee::Endorse { height, round, .. } = &what {
+                        self.votes.cast(*height, *round);
+                    }
+                    self.say(what).await;
+                }
                 Act::Commit { block, own } => self.commit(&block, own),
-                Act::Lack { what, round } => self.complain(what, &round),
+                Act::Lack { what, round } => {
+                    let (caller, message) = what.words();
+                    self.complain(caller, message, &round, None);
+                }
+                Act::Unendorsed { round, why } => {
+                    let why = format!("error when validating the proposed block: {why}");
+                    let message = "Failed to generate proposal endorsement";
+                    self.complain("consensusfsm/fsm.go:475", message, &round, Some(&why));
+                }
+                Act::Refused { why } => {
+                    // The real node goes on with the stack of its own source.
+                    let more = [("error", json!(why)), ("errorVerbose", json!(why))];
+                    let message = "failed to commit block";
+                    self.node.log.fields("error", "blocksync/blocksync.go:185", message, &more);
+                }
                 Act::Ticked { from, to } => self.ticked(from, to),
             }
         }
@@ -171,19 +212,32 @@ impl Follower {
         }
     }
 
-    fn complain(&self, what: Lack, round: &Round) {
+    fn complain(&self, caller: &str, message: &str, round: &Round, why: Option<&str>) {
         let genesis = &self.node.genesis;
         let epoch = (round.height - 1) / genesis.epoch_blocks.max(1) + 1;
         let last = self.node.view().blocks.last().map(|b| b.hash.clone());
-        let (caller, message) = what.words();
-        let more = [
+        let mut more = vec![
             ("height", json!(round.height)),
             ("epoch", json!(epoch)),
             ("round", json!(round.number)),
             ("proposer", json!(round.proposer)),
             ("prevHash", json!(last.as_ref().unwrap_or(&genesis.hash))),
         ];
+        if let Some(why) = why {
+            more.extend([("error", json!(why)), ("errorVerbose", json!(why))]);
+        }
         self.node.log.fields("warn", caller, message, &more);
+    }
+
+    fn watch(&mut self) {
+        let silent = self.node.mode().paused || self.part.frozen();
+        if self.watchdog.look(self.part.tip(), self.part.received(), silent) {
+            let message = "Blockchain height has not changed, restarting service";
+            let caller = "chainservice/chainservice.go:114";
+            self.node.log.line("panic", caller, message, &json!({}));
+            println!("panic: {message}\n\ngoroutine 1043 [running]:");
+            std::process::exit(2);
+        }
     }
 
     fn ticked(&self, from: u64, to: u64) {
@@ -211,11 +265,13 @@ impl Follower {
 }
 
 fn hello(node: &Node) -> Hello {
+    let view = node.view();
     Hello {
         address: node.address.clone(),
         version: node.behaviour.reported_version().to_owned(),
-        height: node.view().height(),
-        active: node.config.active,
+        height: view.height(),
+        hash: view.tip_hash().to_owned(),
+        mode: node.mode(),
     }
 }
 

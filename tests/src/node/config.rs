@@ -16,6 +16,8 @@ pub struct Config {
     pub patch: Option<PathBuf>,
     /// `chain.chainDBPath`
     pub chain_db: PathBuf,
+    /// `consensus.rollDPoS.consensusDBPath`
+    pub consensus_db: PathBuf,
     /// `network.host`, the address that all ports are opened on.
     pub host: String,
     /// `network.port`
@@ -28,6 +30,8 @@ pub struct Config {
     pub probe_port: u16,
     /// `system.active`
     pub active: bool,
+    /// `system.httpAdminPort`; `None` when it is 0 or absent: nobody listens.
+    pub admin_port: Option<u16>,
     /// `api.grpcPort`
     pub grpc_port: u16,
     /// `blockSync.interval` in seconds of the real node.
@@ -91,17 +95,20 @@ impl From<Seen> for Config {
         let patch = chain.trie_db_patch_file;
         let patch = patch.unwrap_or_else(|| "/var/data/trie.db.patch".into());
         let sync = seen.block_sync.interval.as_deref();
+        let votes = seen.consensus.roll_dpos.consensus_db_path;
         let nodes = network.bootstrap_nodes.unwrap_or_default();
         Self {
             producer_key: chain.producer_priv_key,
             patch: (!patch.is_empty()).then(|| patch.into()),
             chain_db: chain.chain_db_path.unwrap_or_else(|| "/var/data/chain.db".into()).into(),
+            consensus_db: votes.unwrap_or_else(|| "/var/data/consensus.db".into()).into(),
             external: format!("{external_host}:{external_port}"),
             host,
             port,
             bootstrap: nodes.iter().filter_map(|node| host_and_port(node)).collect(),
             probe_port: system.http_stats_port.unwrap_or(8_080),
             active: system.active.unwrap_or(true),
+            admin_port: system.http_admin_port.filter(|port| *port > 0),
             grpc_port: seen.api.grpc_port.or(seen.api.port).unwrap_or(14_014),
             sync_seconds: sync.and_then(schema::seconds).unwrap_or(30.0),
             log_file: seen.log.stderr_redirect_file.map(PathBuf::from),
@@ -126,7 +133,22 @@ struct Seen {
     system: System,
     api: Api,
     block_sync: BlockSync,
+    consensus: Consensus,
     log: Log,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Consensus {
+    #[serde(rename = "rollDPoS")]
+    roll_dpos: RollDpos,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RollDpos {
+    #[serde(rename = "consensusDBPath")]
+    consensus_db_path: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -154,6 +176,7 @@ struct Network {
 #[serde(default, rename_all = "camelCase")]
 struct System {
     http_stats_port: Option<u16>,
+    http_admin_port: Option<u16>,
     active: Option<bool>,
 }
 
@@ -390,6 +413,6 @@ mod tests {
         assert_eq!((config.port, config.probe_port, config.grpc_port), (4_689, 8_080, 14_014));
         assert_eq!(config.patch.as_deref(), Some("/var/data/trie.db.patch".as_ref()));
         assert_eq!(config.sync_seconds, 30.0);
-        assert!(config.active && config.producer_key.is_none());
+        assert!(config.active && config.producer_key.is_none() && config.admin_port.is_none());
     }
 }

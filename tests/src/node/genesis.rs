@@ -1,5 +1,6 @@
 //! `genesis.yaml`: checked strictly, and hashed without its fork heights as the real node does.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -18,6 +19,8 @@ pub struct Genesis {
     pub timestamp: i64,
     /// Lower-case hex; fork heights are not in it.
     pub hash: String,
+    /// The fork heights that it names, by their keys.
+    pub forks: BTreeMap<String, u64>,
 }
 
 /// Reads and checks. `extra` are the keys of `blockchain` that this version knows beyond those of v2.3.
@@ -45,14 +48,25 @@ pub fn read(path: Option<&Path>, extra: &[String]) -> Result<Genesis, FileError>
         epoch_blocks: chain.num_sub_epochs.unwrap_or(15) * chain.num_delegates.unwrap_or(24),
         timestamp: chain.timestamp.unwrap_or(1_553_558_500),
         hash: hash(&text),
+        forks: forks(&text),
     })
+}
+
+/// What ends the key of a fork height.
+const FORK: &str = "Height";
+
+fn forks(text: &str) -> BTreeMap<String, u64> {
+    let tree: Value = serde_yaml::from_str(text).unwrap_or_default();
+    let chain = tree.get("blockchain").and_then(Value::as_object);
+    let heights = chain.into_iter().flatten().filter(|(key, _)| key.ends_with(FORK));
+    heights.filter_map(|(key, height)| Some((key.clone(), height.as_u64()?))).collect()
 }
 
 /// Equal for files that differ in nothing but order, comments and fork heights.
 fn hash(text: &str) -> String {
     let mut tree: Value = serde_yaml::from_str(text).unwrap_or_default();
     if let Some(Value::Object(chain)) = tree.get_mut("blockchain") {
-        chain.retain(|key, _| !key.ends_with("Height"));
+        chain.retain(|key, _| !key.ends_with(FORK));
     }
     hex::encode(Sha256::digest(tree.to_string()))
 }
@@ -199,5 +213,8 @@ mod tests {
         let base = hash("blockchain: {timestamp: 1, yapHeight: 5}\naccount: {}");
         assert_eq!(base, hash("# note\nblockchain:\n  yapHeight: 70\n  timestamp: 1\naccount: {}"));
         assert_ne!(base, hash("blockchain: {timestamp: 2, yapHeight: 5}\naccount: {}"));
+        let named = forks("blockchain: {timestamp: 1, yapHeight: 5, wakeBlockGasLimit: 3}");
+        assert_eq!(named, BTreeMap::from([("yapHeight".into(), 5)]));
+        assert!(forks("").is_empty());
     }
 }

@@ -160,6 +160,7 @@ mod tests {
             previous: first.previous_block_hash.clone(),
             producer: first.producer_address.clone(),
             time_ms: time.seconds as u64 * 1_000 + time.nanos as u64 / 1_000_000,
+            rules: String::new(),
         };
         // Roots and digests are those of real state; everything else is made by the stand-in itself.
         let ours = api::BlockMeta {

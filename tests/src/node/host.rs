@@ -116,6 +116,17 @@ impl Home {
         self.root.join("etc/genesis.yaml")
     }
 
+    /// Takes all blocks above `height` away while no node runs, as an earlier snapshot of the data would.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn reverse(&self, height: u64) -> io::Result<()> {
+        let path = self.data().join("chain.db");
+        let blocks = std::fs::read_to_string(&path)?;
+        let kept = blocks.split_inclusive('\n').take(height as usize);
+        std::fs::write(path, kept.collect::<String>())
+    }
+
     /// The four binds of every delegate's container.
     pub fn binds(&self) -> Vec<String> {
         let bind = |from: PathBuf, to: &str| format!("{}:{to}", from.display());

@@ -1,4 +1,4 @@
-//! The little HTTP that probes, metrics and the referee's oracle need.
+//! The little HTTP that probes, metrics, admin port and the referee's oracle need.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,7 +22,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// `Content-Type`.
+    /// `Content-Type`; a Go server names none of nothing.
     pub kind: &'static str,
     /// The body.
     pub body: String,
@@ -38,13 +38,21 @@ impl Answer {
         Self { status, kind: PLAIN, body }
     }
 
+    /// Nothing but 200.
+    pub fn empty() -> Self {
+        Self { status: 200, kind: "", body: String::new() }
+    }
+
     /// Go's answer for an unknown path.
     pub fn not_found() -> Self {
         Self::plain(404, "404 page not found\n")
     }
 
     fn response(self) -> Response<impl Body<Data = Bytes, Error = BoxError>> {
-        let mut builder = Response::builder().status(self.status).header("content-type", self.kind);
+        let mut builder = Response::builder().status(self.status);
+        if !self.kind.is_empty() {
+            builder = builder.header("content-type", self.kind);
+        }
         if self.status == 404 {
             builder = builder.header("x-content-type-options", "nosniff");
         }
@@ -52,7 +60,7 @@ impl Answer {
         // Go names the length of a body that fits into its buffer of 2 KiB, and sends a longer one in chunks.
         // A real page of metrics has 290 kB and this one has not, so the kind decides.
         let body = match self.kind {
-            PLAIN => Either::Right(Full::new(bytes)),
+            PLAIN | "" => Either::Right(Full::new(bytes)),
             _ => Either::Left(StreamBody::new(stream::iter([Ok::<_, Infallible>(Frame::data(
                 bytes,
             ))]))),
@@ -62,7 +70,7 @@ impl Answer {
     }
 }
 
-/// Answers every GET by `answer(path, query)` until the task is dropped.
+/// Answers every request, whatever its method, by `answer(path, query)` until the task is dropped.
 pub async fn serve(
     listener: TcpListener,
     answer: impl Fn(&str, &str) -> Answer + Send + Sync + 'static,

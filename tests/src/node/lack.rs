@@ -44,6 +44,11 @@ impl Lacks {
         Self(lacking.map(|(share, lack)| (begins + length.mul_f64(*share), *lack)).collect())
     }
 
+    /// The proposal is there, and endorsed.
+    pub fn proposed(&mut self) {
+        self.0.retain(|(_, lack)| *lack != Lack::Proposal);
+    }
+
     /// When the next one is to be said.
     pub fn due(&self) -> Option<Instant> {
         self.0.front().map(|(at, _)| *at)
@@ -76,6 +81,9 @@ mod tests {
         assert_eq!(lacks.until(at(2_060)), [Lack::ProposalEndorsements]);
         assert_eq!(lacks.rest(), [Lack::LockEndorsements]);
         assert_eq!(lacks.due(), None);
+        let mut lacks = Lacks::of(start, length, false);
+        lacks.proposed();
+        assert_eq!(lacks.due(), Some(at(2_050)));
         let mut lacks = Lacks::of(start, length, true);
         let endorsements = [Lack::ProposalEndorsements, Lack::LockEndorsements];
         assert_eq!(lacks.until(at(2_500)), endorsements);

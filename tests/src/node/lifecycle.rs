@@ -13,7 +13,7 @@ use super::cli::{self, Args};
 use super::signals::Handlers;
 use super::state::{Node, Phase};
 use super::store::Store;
-use super::{config, genesis, grpc, key, p2p, probe};
+use super::{admin, config, genesis, grpc, key, p2p, probe};
 
 /// Why the process ends, as its exit code.
 type Exit = i32;
@@ -47,8 +47,8 @@ fn prepare(arguments: impl IntoIterator<Item = String>) -> Result<Node, Exit> {
         2
     })?;
     let behaviour = behaviour().map_err(|error| plain(&error))?;
-    let known = &behaviour.genesis_keys;
-    let genesis = genesis::read(args.genesis.as_deref(), known)
+    let known = behaviour.known_keys();
+    let genesis = genesis::read(args.genesis.as_deref(), &known)
         .map_err(|error| failed("Failed to new genesis config.", &error))?;
     let config = config::read(args.config.as_deref())
         .map_err(|error| failed("Failed to new config.", &error))?;
@@ -190,6 +190,7 @@ async fn serve(node: &Arc<Node>, store: Store, stop: watch::Receiver<bool>) {
     }
     node.enter(Phase::Ready);
     node.log.info("itx/server.go:360", "Server is ready.");
+    admin::open(node, stop.clone()).await;
     Follower::new(Arc::clone(node), store).run(stop).await;
 }
 

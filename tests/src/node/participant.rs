@@ -2,15 +2,16 @@
 //!
 //! Endorse during the first half of a round; once the referee says *locked*, commit at the round's end, on the
 //! line or off it. A block that does not follow the tip waits in a buffer for the next sync tick to fill the hole.
-//! A round that brings no block is complained of.
+//! A round that brings no block is complained of, and a block that does not fit is refused.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use super::forks::{Forks, objection};
 use super::lack::{Lack, Lacks};
-use crate::referee::wire::{Block, Hello, Round, ToNode, ToReferee};
+use crate::referee::wire::{Basis, Block, Hello, Mode, Round, ToNode, ToReferee};
 
 /// A node endorses somewhere between these shares of a round, so that all are in by about half of it.
 const ENDORSE: (f64, f64) = (0.2, 0.5);
@@ -36,6 +37,18 @@ pub enum Act {
         what: Lack,
         /// The round as this node counts it.
         round: Round,
+    },
+    /// Say in the log why the block that this round is about is not endorsed.
+    Unendorsed {
+        /// The round.
+        round: Round,
+        /// Why.
+        why: String,
+    },
+    /// Say in the log why a block is not committed.
+    Refused {
+        /// Why.
+        why: String,
     },
     /// Say in the log which blocks a sync tick looks for, the first and the last.
     Ticked {
@@ -68,9 +81,14 @@ struct Current {
 #[derive(Debug)]
 pub struct Participant {
     address: String,
-    active: bool,
+    mode: Mode,
+    /// The mode that the referee knows.
+    told: Mode,
     tip: u64,
+    hash: String,
+    forks: Forks,
     target: u64,
+    received: u64,
     frozen: bool,
     current: Option<Current>,
     early: BTreeMap<u64, Block>,
@@ -83,12 +101,16 @@ pub struct Participant {
 
 impl Participant {
     /// A node that has just connected with its tip at `who.height`.
-    pub fn new(who: &Hello, tick: Duration, apply: Duration, now: Instant) -> Self {
+    pub fn new(who: &Hello, forks: Forks, tick: Duration, apply: Duration, now: Instant) -> Self {
         Self {
             address: who.address.clone(),
-            active: who.active,
+            mode: who.mode,
+            told: who.mode,
             tip: who.height,
+            hash: who.hash.clone(),
+            forks,
             target: who.height,
+            received: who.height,
             frozen: false,
             current: None,
             early: BTreeMap::new(),
@@ -110,6 +132,16 @@ impl Participant {
         self.target
     }
 
+    /// The highest block that others sent.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Whether its height stands still by a defect.
+    pub fn frozen(&self) -> bool {
+        self.frozen
+    }
+
     /// Whether old blocks are being applied: readiness is 503 meanwhile.
     pub fn applying(&self) -> bool {
         self.apply_at.is_some()
@@ -120,6 +152,43 @@ impl Participant {
         self.frozen = true;
         self.lost();
         (self.queue, self.apply_at) = (VecDeque::new(), None);
+    }
+
+    /// It takes part, or does not, from now on. Who is to stand by finishes the round it is in, and who is paused
+    /// commits nothing any more.
+    pub fn set_mode(&mut self, mode: Mode, now: Instant) -> Vec<Act> {
+        self.mode = mode;
+        if mode.paused {
+            if let Some(current) = &mut self.current {
+                (current.endorse, current.locked) = (None, None);
+            }
+            (self.queue, self.apply_at) = (VecDeque::new(), None);
+        }
+        let finishes = |c: &Current| c.endorse.is_some() || c.locked.is_some();
+        if !mode.active && self.current.as_ref().is_some_and(finishes) {
+            return Vec::new();
+        }
+        let mut acts = self.tell_mode();
+        acts.extend(self.join(now));
+        acts
+    }
+
+    /// A connection to the referee is there, and it was told this mode.
+    pub fn met(&mut self, told: Mode) {
+        self.told = told;
+    }
+
+    fn tell_mode(&mut self) -> Vec<Act> {
+        if self.told == self.mode {
+            return Vec::new();
+        }
+        self.told = self.mode;
+        vec![Act::Say(ToReferee::Mode(self.mode))]
+    }
+
+    /// Its height stands still, whatever comes.
+    fn still(&self) -> bool {
+        self.frozen || self.mode.paused
     }
 
     /// The connection is gone; what is locked stays certain.
@@ -148,39 +217,60 @@ impl Participant {
                 self.lock(block, now + Duration::from_millis(ends_in_ms));
                 Vec::new()
             }
+            ToNode::Proposal { height, round, basis } => self.judge((height, round), &basis),
             ToNode::Block(block) => self.receive(block),
-            ToNode::Blocks(blocks) => {
-                self.catch_up(blocks, now);
-                Vec::new()
-            }
-            ToNode::Info { .. } => Vec::new(),
+            ToNode::Blocks(blocks) => self.catch_up(blocks, now),
+            ToNode::Info { .. } | ToNode::Give { .. } => Vec::new(),
         }
     }
 
     fn begin(&mut self, round: Round, now: Instant) -> Vec<Act> {
         let mut acts = self.complain(Lacks::rest);
         self.target = self.target.max(round.height - 1);
-        let length = Duration::from_millis(round.interval_ms);
-        let takes_part = self.active && !self.frozen && round.height == self.tip + 1;
-        let endorse = takes_part.then(|| now + length.mul_f64(self.share(&round)));
-        let (height, number) = (round.height, round.number);
-        let mine = takes_part && round.proposer == self.address;
+        let ends = now + Duration::from_millis(round.interval_ms);
         let lacks = self.lacks(&round, now);
-        self.current = Some(Current { round, ends: now + length, endorse, locked: None, lacks });
-        let round = number;
-        let propose = Act::Say(ToReferee::Propose { height, round });
-        acts.extend(mine.then_some(propose));
+        self.current = Some(Current { round, ends, endorse: None, locked: None, lacks });
+        acts.extend(self.tell_mode());
+        acts.extend(self.join(now));
         acts
     }
 
-    /// What a round may lack for this node. A proposal does not reach who is behind or alone; whether another
-    /// proposer is there the referee does not tell.
+    /// Takes part in the running round, if it may.
+    fn join(&mut self, now: Instant) -> Option<Act> {
+        let may = self.mode.takes_part() && !self.frozen;
+        let next = self.tip + 1;
+        let share = self.current.as_ref().map(|c| self.share(&c.round))?;
+        let current = self.current.as_mut().filter(|c| may && c.round.height == next)?;
+        let length = Duration::from_millis(current.round.interval_ms);
+        current.endorse = Some((current.ends - length.mul_f64(1.0 - share)).max(now));
+        let (height, round, basis) =
+            (next, current.round.number, self.forks.basis(&self.hash, next));
+        let propose = Act::Say(ToReferee::Propose { height, round, basis });
+        (current.round.proposer == self.address).then_some(propose)
+    }
+
+    /// This round's block was proposed: it is not endorsed if it is built on something else.
+    fn judge(&mut self, proposed: (u64, u64), theirs: &Basis) -> Vec<Act> {
+        let may = self.mode.takes_part() && !self.frozen && proposed.0 == self.tip + 1;
+        let asked = |c: &&mut Current| may && (c.round.height, c.round.number) == proposed;
+        let Some(current) = self.current.as_mut().filter(asked) else {
+            return Vec::new();
+        };
+        let ours = self.forks.basis(&self.hash, proposed.0);
+        let Some(why) = objection(proposed.0, &ours, theirs) else {
+            current.lacks.proposed();
+            return Vec::new();
+        };
+        current.endorse = None;
+        vec![Act::Unendorsed { round: current.round.clone(), why }]
+    }
+
+    /// What a round may lack for this node; another's proposal is not there yet.
     fn lacks(&self, round: &Round, now: Instant) -> Lacks {
-        if !self.active || self.frozen {
+        if !self.mode.active || self.frozen {
             return Lacks::default();
         }
-        let alone = round.peers == 0 && round.proposer != self.address;
-        let at_hand = round.height == self.tip + 1 && !alone;
+        let at_hand = round.height == self.tip + 1 && round.proposer == self.address;
         Lacks::of(now, Duration::from_millis(round.interval_ms), at_hand)
     }
 
@@ -207,6 +297,7 @@ impl Participant {
     fn lock(&mut self, block: Block, at: Instant) {
         if let Some(current) = &mut self.current
             && !self.frozen
+            && !self.mode.paused
             && block.height == self.tip + 1
         {
             current.locked = Some((block, at));
@@ -214,31 +305,50 @@ impl Participant {
         }
     }
 
+    /// Why a block is refused that has the height after the tip.
+    fn objection(&self, block: &Block) -> Option<String> {
+        let ours = self.forks.basis(&self.hash, block.height);
+        objection(block.height, &ours, &block.basis())
+    }
+
     fn receive(&mut self, block: Block) -> Vec<Act> {
         self.target = self.target.max(block.height);
-        if self.frozen || block.height <= self.tip {
+        self.received = self.received.max(block.height);
+        if self.still() || block.height <= self.tip {
             return Vec::new();
         }
         if block.height > self.tip + 1 || self.applying() {
             self.early.insert(block.height, block);
             return Vec::new();
         }
+        if let Some(why) = self.objection(&block) {
+            return vec![Act::Refused { why }];
+        }
         let own = self.current.as_ref().is_some_and(|c| c.locked.is_some());
         self.commit(block, own)
     }
 
-    fn catch_up(&mut self, blocks: Vec<Block>, now: Instant) {
+    fn catch_up(&mut self, blocks: Vec<Block>, now: Instant) -> Vec<Act> {
         let new = blocks.into_iter().filter(|b| b.height > self.tip);
         self.queue = new.collect();
-        let any = !self.frozen && !self.queue.is_empty();
+        let highest = self.queue.back().map_or(0, |b| b.height);
+        self.received = self.received.max(highest);
+        let why = self.queue.front().and_then(|block| self.objection(block));
+        if why.is_some() || self.still() {
+            self.queue.clear();
+        }
+        let any = !self.queue.is_empty();
         self.apply_at = any.then(|| now + self.apply);
+        why.map(|why| Act::Refused { why }).into_iter().collect()
     }
 
     fn commit(&mut self, block: Block, own: bool) -> Vec<Act> {
         let height = block.height;
         self.tip = height;
+        self.hash.clone_from(&block.hash);
         self.current = None;
-        vec![Act::Commit { block, own }, Act::Say(ToReferee::Committed { height })]
+        let hash = block.hash.clone();
+        vec![Act::Commit { block, own }, Act::Say(ToReferee::Committed { height, hash })]
     }
 
     /// Time passes: endorse, commit, complain, apply a block, or ask for blocks.
@@ -251,7 +361,7 @@ impl Participant {
             self.tick_at = now + self.tick;
             let from = self.tip + 1;
             acts.push(Act::Ticked { from, to: self.target.max(self.tip + SYNC_AHEAD) });
-            if self.target > self.tip && !self.applying() && !self.frozen {
+            if self.target > self.tip && !self.applying() && !self.still() {
                 acts.push(Act::Say(ToReferee::Sync { from }));
             }
         }
@@ -265,7 +375,8 @@ impl Participant {
         };
         current.endorse = None;
         let (height, round) = (current.round.height, current.round.number);
-        vec![Act::Say(ToReferee::Endorse { height, round })]
+        let basis = self.forks.basis(&self.hash, height);
+        vec![Act::Say(ToReferee::Endorse { height, round, basis })]
     }
 
     fn conclude(&mut self, now: Instant) -> Vec<Act> {
@@ -285,8 +396,12 @@ impl Participant {
         let next = self.queue.pop_front();
         let next = next.or_else(|| self.early.remove(&(self.tip + 1)));
         self.early.retain(|height, _| *height > self.tip);
-        match next {
-            Some(block) => self.commit(block, false),
+        match next.map(|block| (self.objection(&block), block)) {
+            Some((None, block)) => self.commit(block, false),
+            Some((Some(why), _)) => {
+                (self.queue, self.apply_at) = (VecDeque::new(), None);
+                vec![Act::Refused { why }]
+            }
             None => {
                 self.apply_at = None;
                 Vec::new()
@@ -303,7 +418,7 @@ impl Participant {
                 Leaving { at, block }
             }
             // In a later round of a height nothing is in the making: the real node leaves at once too.
-            Some(c) if c.round.number == 0 && c.round.height == self.tip + 1 && !self.frozen => {
+            Some(c) if c.round.number == 0 && c.round.height == self.tip + 1 && !self.still() => {
                 Leaving { at: c.ends, block: None }
             }
             _ => at_once,

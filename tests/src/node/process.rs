@@ -121,6 +121,14 @@ impl Process {
         http::get(SocketAddr::from((self.ip, 8_080)), path).await
     }
 
+    /// Status and body of a path of its admin port, which is on its own loopback address here.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn admin(&self, path: &str) -> std::io::Result<(u16, String)> {
+        http::get(SocketAddr::from((self.ip, 9_009)), path).await
+    }
+
     /// Status of a path of its probe server; 0 when it does not answer.
     pub async fn status(&self, path: &str) -> u16 {
         self.get(path).await.map_or(0, |(status, _)| status)

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 use super::behaviour::Behaviour;
 use super::config::Config;
+use super::forks::Forks;
 use super::genesis::Genesis;
 use super::log::Log;
 use super::timing::Timing;
-use crate::referee::wire::Block;
+use crate::referee::wire::{Block, GENESIS_HASH, Mode};
 
 /// One running node.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub struct Node {
     pub config: Config,
     /// Its genesis.
     pub genesis: Genesis,
+    /// The fork heights that it goes by.
+    pub forks: Forks,
     /// Its operator address.
     pub address: String,
     /// Whether it runs as a gateway.
@@ -27,6 +32,7 @@ pub struct Node {
     /// Its log.
     pub log: Log,
     view: Mutex<View>,
+    mode: watch::Sender<Mode>,
 }
 
 /// How far a node is.
@@ -88,12 +94,30 @@ impl Node {
     ) -> Self {
         let log = Log::open(config.log_file.as_deref());
         let view = Mutex::new(View::default());
-        Self { behaviour, config, genesis, address, gateway, log, view }
+        // What the admin port sets is in memory alone: a restart goes back to the configuration.
+        let mode = watch::Sender::new(Mode { active: config.active, paused: false });
+        let forks = Forks::new(&behaviour.forks, &genesis.forks);
+        Self { behaviour, config, genesis, forks, address, gateway, log, view, mode }
     }
 
     /// What it shows now.
     pub fn view(&self) -> MutexGuard<'_, View> {
         self.view.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it takes part, now.
+    pub fn mode(&self) -> Mode {
+        *self.mode.borrow()
+    }
+
+    /// Changes whether it takes part; its driver heeds it.
+    pub fn set_mode(&self, change: impl FnOnce(&mut Mode)) {
+        self.mode.send_modify(change);
+    }
+
+    /// Tells of every change of [`Node::mode`].
+    pub fn modes(&self) -> watch::Receiver<Mode> {
+        self.mode.subscribe()
     }
 
     /// Enters a phase.
@@ -126,6 +150,17 @@ impl View {
     /// Its tip; 0 without a block.
     pub fn height(&self) -> u64 {
         self.blocks.len() as u64
+    }
+
+    /// Its blocks from this height on, at most `most`.
+    pub fn since(&self, from: u64, most: usize) -> Vec<Block> {
+        let skip = from.saturating_sub(1) as usize;
+        self.blocks.iter().skip(skip).take(most).cloned().collect()
+    }
+
+    /// The hash of its tip.
+    pub fn tip_hash(&self) -> &str {
+        self.blocks.last().map_or(GENESIS_HASH, |block| &block.hash)
     }
 
     fn ready(&self, warm: Option<Duration>) -> bool {

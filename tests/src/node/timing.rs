@@ -47,6 +47,11 @@ impl Timing {
         self.seconds(60.0)
     }
 
+    /// Between two looks of the node's watchdog.
+    pub fn watchdog(self) -> Duration {
+        self.seconds(60.0)
+    }
+
     /// To apply one block that came by sync, during which readiness is 503.
     pub fn apply(self) -> Duration {
         self.seconds(0.02)

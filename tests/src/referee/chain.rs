@@ -1,9 +1,11 @@
 //! The chain and its rounds: pure, times are milliseconds since the Unix epoch.
 
+mod tips;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::{Equivocation, Join, Mined, Report, SeatState};
-use super::wire::{Block, Hello, Round, ToNode, ToReferee};
+use super::wire::{Basis, Block, GENESIS_HASH, Hello, Round, ToNode, ToReferee};
 
 /// Most blocks that one sync tick brings (IOTEX.md).
 const SYNC_LIMIT: usize = 200;
@@ -31,8 +33,10 @@ struct Running {
     number: u64,
     proposer: String,
     ends_ms: u64,
-    proposed: bool,
-    endorsed: BTreeMap<String, Line>,
+    /// What the block that was proposed is built on.
+    proposed: Option<Basis>,
+    /// Line of who endorsed, and what he would build on.
+    endorsed: BTreeMap<String, (Line, Basis)>,
     locked: Option<Block>,
 }
 
@@ -44,10 +48,12 @@ pub struct Chain {
     blocks: Vec<Mined>,
     members: BTreeMap<Line, Member>,
     round: Running,
-    online: Vec<(u64, u64)>,
+    /// Seats that take part, from each moment at which their number changed.
+    present: Vec<(u64, u64)>,
     endorsing: Vec<(u64, u64)>,
     joins: Vec<Join>,
     equivocations: Vec<Equivocation>,
+    script: tips::Script,
 }
 
 impl Chain {
@@ -59,10 +65,11 @@ impl Chain {
             blocks: Vec::new(),
             members: BTreeMap::new(),
             round: Running::default(),
-            online: vec![(now_ms, 0)],
+            present: vec![(now_ms, 0)],
             endorsing: Vec::new(),
             joins: Vec::new(),
             equivocations: Vec::new(),
+            script: tips::Script::default(),
         };
         chain.begin(0, now_ms);
         chain
@@ -82,8 +89,12 @@ impl Chain {
         self.blocks.len() as u64
     }
 
+    fn tip_hash(&self) -> &str {
+        self.blocks.last().map_or(GENESIS_HASH, |mined| &mined.block.hash)
+    }
+
     /// A node says who it is.
-    pub fn join(&mut self, line: Line, who: Hello, now_ms: u64) {
+    pub fn join(&mut self, line: Line, who: Hello, now_ms: u64) -> Says {
         let twin = self.members.values().find(|m| m.who.address == who.address);
         if let Some(twin) = twin {
             self.equivocations.push(Equivocation {
@@ -98,23 +109,23 @@ impl Chain {
             height: who.height,
             tip: self.tip(),
         });
-        let heard_ms = now_ms;
+        let (heard_ms, height) = (now_ms, who.height);
         self.members.insert(line, Member { who, heard_ms });
-        self.count_online(now_ms);
+        self.count_present(now_ms);
+        self.ask_for_more(line, height)
     }
 
     /// A connection ended.
     pub fn leave(&mut self, line: Line, now_ms: u64) {
         if self.members.remove(&line).is_some() {
-            self.count_online(now_ms);
+            self.count_present(now_ms);
         }
     }
 
     /// A node says something.
     pub fn hear(&mut self, line: Line, said: ToReferee, now_ms: u64) -> Says {
         if let ToReferee::Hello(who) = said {
-            self.join(line, who, now_ms);
-            return Vec::new();
+            return self.join(line, who, now_ms);
         }
         let Some(member) = self.members.get_mut(&line) else {
             return Vec::new();
@@ -122,19 +133,32 @@ impl Chain {
         member.heard_ms = now_ms;
         match said {
             ToReferee::Hello(_) | ToReferee::Ping => Vec::new(),
-            ToReferee::Committed { height } => {
-                member.who.height = height;
+            ToReferee::Mode(mode) => {
+                member.who.mode = mode;
+                self.count_present(now_ms);
                 Vec::new()
             }
-            ToReferee::Propose { height, round } => {
-                let mine = member.who.address == self.round.proposer && member.who.active;
-                if mine && (height, round) == (self.round.height, self.round.number) {
-                    self.round.proposed = true;
-                }
-                self.lock(now_ms)
+            ToReferee::Committed { height, hash } => {
+                (member.who.height, member.who.hash) = (height, hash);
+                Vec::new()
             }
-            ToReferee::Endorse { height, round } => self.endorse(line, height, round, now_ms),
-            ToReferee::Sync { from } => vec![(line, ToNode::Blocks(self.since(from)))],
+            ToReferee::Propose { height, round, basis } => {
+                let mine =
+                    member.who.address == self.round.proposer && member.who.mode.takes_part();
+                let current = (height, round) == (self.round.height, self.round.number);
+                if !mine || !current || basis.previous != self.tip_hash() {
+                    return Vec::new();
+                }
+                self.round.proposed = Some(basis.clone());
+                let mut says = self.everybody(&ToNode::Proposal { height, round, basis });
+                says.extend(self.lock(now_ms));
+                says
+            }
+            ToReferee::Endorse { height, round, basis } => {
+                self.endorse(line, (height, round), basis, now_ms)
+            }
+            ToReferee::Sync { from } => vec![(line, ToNode::Blocks(self.since(from, line)))],
+            ToReferee::Have(blocks) => self.adopt(line, blocks, now_ms),
             ToReferee::Info { height } => {
                 let (address, version) = (member.who.address.clone(), member.who.version.clone());
                 self.everybody(&ToNode::Info { address, version, height })
@@ -142,31 +166,44 @@ impl Chain {
         }
     }
 
-    fn endorse(&mut self, line: Line, height: u64, round: u64, now_ms: u64) -> Says {
+    fn endorse(&mut self, line: Line, round: (u64, u64), basis: Basis, now_ms: u64) -> Says {
         let who = &self.members[&line].who;
-        let current = (height, round) == (self.round.height, self.round.number);
-        if !current || !who.active || !self.seats.contains(&who.address) {
+        let current = round == (self.round.height, self.round.number);
+        if !current || !who.mode.takes_part() || !self.seats.contains(&who.address) {
             return Vec::new();
         }
-        self.round.endorsed.insert(who.address.clone(), line);
+        self.round.endorsed.insert(who.address.clone(), (line, basis.clone()));
         match self.round.locked.clone() {
-            Some(block) => vec![(line, self.locked(block, now_ms))],
+            Some(block) if block.basis() == basis && self.reaches(line) => {
+                vec![(line, self.locked(block, now_ms))]
+            }
+            Some(_) => Vec::new(),
             None => self.lock(now_ms),
         }
     }
 
+    /// Who endorsed the block that was proposed, and not one that is built on something else.
+    fn endorsers(&self) -> Vec<Line> {
+        let agrees = |basis: &Basis| self.round.proposed.as_ref() == Some(basis);
+        let endorsed = self.round.endorsed.values().filter(|(_, basis)| agrees(basis));
+        endorsed.map(|(line, _)| *line).collect()
+    }
+
     /// Quorum and proposal are in: the round's block is certain.
     fn lock(&mut self, now_ms: u64) -> Says {
-        let certain = self.round.proposed && self.round.endorsed.len() >= self.quorum();
-        if !certain || self.round.locked.is_some() {
+        let endorsers = self.endorsers();
+        let Some(basis) = self.round.proposed.clone() else { return Vec::new() };
+        let enough = endorsers.len() >= self.quorum() && !self.halted();
+        if !enough || self.round.locked.is_some() {
             return Vec::new();
         }
         let last = self.blocks.last().map(|m| &m.block);
-        let block = Block::after(last, &self.round.proposer, self.round.ends_ms);
+        let block = Block::under(&basis.rules, last, &self.round.proposer, self.round.ends_ms);
+        let block = self.made_anew(block);
         self.round.locked = Some(block.clone());
         let told = self.locked(block, now_ms);
-        let lines = self.round.endorsed.values();
-        lines.map(|line| (*line, told.clone())).collect()
+        let reached = endorsers.into_iter().filter(|line| self.reaches(*line));
+        reached.map(|line| (line, told.clone())).collect()
     }
 
     fn locked(&self, block: Block, now_ms: u64) -> ToNode {
@@ -180,18 +217,20 @@ impl Chain {
             return Vec::new();
         }
         self.bury_the_silent(now_ms);
-        let endorsed = self.round.endorsed.len() as u64;
-        self.endorsing.push((now_ms, endorsed));
+        self.endorsing.push((now_ms, self.round.endorsed.len() as u64));
+        let endorsed = self.endorsers().len() as u64;
         let mut says = Vec::new();
         let number = match self.round.locked.take() {
             Some(block) => {
                 says = self.everybody(&ToNode::Block(block.clone()));
+                says.retain(|(line, _)| self.reaches(*line));
                 self.blocks.push(Mined {
                     block,
                     round: self.round.number,
                     endorsed,
                     time_ms: now_ms,
                 });
+                self.after_commit();
                 0
             }
             None => self.round.number + 1,
@@ -223,7 +262,7 @@ impl Chain {
     fn bury_the_silent(&mut self, now_ms: u64) {
         let limit = SILENT_ROUNDS * self.interval_ms;
         self.members.retain(|_, m| m.heard_ms + limit >= now_ms);
-        self.count_online(now_ms);
+        self.count_present(now_ms);
     }
 
     fn everybody(&self, what: &ToNode) -> Says {
@@ -231,17 +270,20 @@ impl Chain {
         lines.map(|line| (*line, what.clone())).collect()
     }
 
-    fn since(&self, from: u64) -> Vec<Block> {
+    fn since(&self, from: u64, line: Line) -> Vec<Block> {
         let skip = from.saturating_sub(1) as usize;
-        let wanted = self.blocks.iter().skip(skip).take(SYNC_LIMIT);
+        let withheld = usize::from(self.halted() && !self.reaches(line));
+        let shown = self.blocks.len() - withheld;
+        let wanted = self.blocks[..shown].iter().skip(skip).take(SYNC_LIMIT);
         wanted.map(|m| m.block.clone()).collect()
     }
 
-    fn count_online(&mut self, now_ms: u64) {
-        let here: BTreeSet<&String> = self.members.values().map(|m| &m.who.address).collect();
+    fn count_present(&mut self, now_ms: u64) {
+        let here = self.members.values().filter(|m| m.who.mode.takes_part());
+        let here: BTreeSet<&String> = here.map(|m| &m.who.address).collect();
         let seats = self.seats.iter().filter(|s| here.contains(s)).count() as u64;
-        if self.online.last().map(|(_, n)| *n) != Some(seats) {
-            self.online.push((now_ms, seats));
+        if self.present.last().map(|(_, n)| *n) != Some(seats) {
+            self.present.push((now_ms, seats));
         }
     }
 
@@ -255,10 +297,11 @@ impl Chain {
             height: self.tip(),
             blocks: self.blocks_since(since_ms),
             longest_gap_ms: self.longest_gap(since_ms, now_ms),
-            lowest_online: lowest(&self.online, since_ms, true),
+            lowest_online: lowest(&self.present, since_ms, true),
             lowest_endorsing: lowest(&self.endorsing, since_ms, false),
             joins: after(&self.joins, since_ms, |j| j.time_ms),
             equivocations: after(&self.equivocations, since_ms, |e| e.time_ms),
+            reversed: self.reversed().to_vec(),
             seats: self.seats.iter().map(|s| self.seat(s)).collect(),
         }
     }
@@ -277,14 +320,21 @@ impl Chain {
 
     fn seat(&self, address: &str) -> SeatState {
         let mine = || self.members.values().filter(|m| m.who.address == address);
-        let height = mine().map(|m| m.who.height).max();
+        let highest = mine().map(|m| (m.who.height, &m.who.hash)).max();
+        let height = highest.map(|(height, _)| height);
+        // A node may be a moment ahead of this clock.
+        let at_tip = |(height, hash): (u64, &String)| {
+            height > self.tip() || (height == self.tip() && hash == self.tip_hash())
+        };
         SeatState {
             address: address.to_owned(),
             connections: mine().count() as u64,
-            active: mine().any(|m| m.who.active),
+            active: mine().any(|m| m.who.mode.active),
+            paused: mine().any(|m| m.who.mode.paused),
             version: mine().next().map(|m| m.who.version.clone()),
-            at_tip: height >= Some(self.tip()),
+            at_tip: highest.is_some_and(at_tip),
             height,
+            hash: highest.map(|(_, hash)| hash.clone()),
         }
     }
 }

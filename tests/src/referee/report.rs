@@ -21,7 +21,7 @@ pub struct Report {
     pub blocks: Vec<Mined>,
     /// Longest time without a block in milliseconds, the one that still runs included.
     pub longest_gap_ms: u64,
-    /// Fewest seats that were connected at one moment.
+    /// Fewest seats that were connected at one moment, neither paused nor standing by.
     pub lowest_online: Option<u64>,
     /// Fewest seats that endorsed in one round: none before a round ended.
     pub lowest_endorsing: Option<u64>,
@@ -29,6 +29,8 @@ pub struct Report {
     pub joins: Vec<Join>,
     /// Two connections with one key.
     pub equivocations: Vec<Equivocation>,
+    /// Blocks that were reversed, whenever that was, oldest first.
+    pub reversed: Vec<Mined>,
     /// The seats as they are now, in the order of their turns.
     pub seats: Vec<SeatState>,
 }
@@ -40,7 +42,7 @@ pub struct Mined {
     pub block: Block,
     /// 0 when its first proposer was there.
     pub round: u64,
-    /// Seats that endorsed it.
+    /// Seats that endorsed it; none of one that was brought back.
     pub endorsed: u64,
     /// When it was committed, milliseconds since the Unix epoch.
     pub time_ms: u64,
@@ -86,10 +88,14 @@ pub struct SeatState {
     pub connections: u64,
     /// Whether one of them may propose and endorse.
     pub active: bool,
+    /// Whether one of them is paused.
+    pub paused: bool,
     /// What it says it runs.
     pub version: Option<String>,
     /// Its tip.
     pub height: Option<u64>,
+    /// The hash of its tip.
+    pub hash: Option<String>,
     /// Whether that is the chain's tip.
     pub at_tip: bool,
 }

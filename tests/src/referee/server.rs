@@ -97,6 +97,26 @@ impl Referee {
         self.shared.lock().chain.report(since_ms, now_ms())
     }
 
+    /// The next block reaches only the seats of these operator addresses, and after it the chain halts: a fleet with
+    /// two tips, until [`Referee::mend`] or [`Referee::reverse`].
+    pub fn split(&self, holders: &[&str]) {
+        let holders = holders.iter().map(|address| (*address).to_owned()).collect();
+        self.shared.lock().chain.split(holders);
+    }
+
+    /// The end of a split.
+    pub fn mend(&self) {
+        self.shared.lock().chain.mend();
+    }
+
+    /// Reverses all blocks above `height`, which nobody who is up may hold: the nodes at that height build others.
+    /// A node that still holds them, and comes before others are built, brings them back.
+    pub fn reverse(&self, height: u64) {
+        let mut state = self.shared.lock();
+        let says = state.chain.reverse(height, now_ms());
+        state.send(says);
+    }
+
     /// A client of this referee.
     pub fn client(&self) -> Client {
         Client::new(self.api)

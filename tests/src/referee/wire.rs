@@ -34,16 +34,64 @@ pub struct Block {
     pub producer: String,
     /// When its round ended, in milliseconds since the Unix epoch.
     pub time_ms: u64,
+    /// The forks in force when it was made, as its proposer knows them.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rules: String,
 }
 
 impl Block {
-    /// The block that follows `previous`. Equal chains have equal hashes whatever the clock said.
+    /// The block that follows `previous`, before any fork. Equal chains have equal hashes whatever the clock said.
     pub fn after(previous: Option<&Block>, producer: &str, time_ms: u64) -> Self {
+        Self::under("", previous, producer, time_ms)
+    }
+
+    /// The same under these rules, which are in its hash.
+    pub fn under(rules: &str, previous: Option<&Block>, producer: &str, time_ms: u64) -> Self {
         let height = previous.map_or(0, |b| b.height) + 1;
         let previous = previous.map_or(GENESIS_HASH, |b| &b.hash).to_owned();
-        let hash = hex::encode(Sha256::digest(format!("{previous}/{height}/{producer}")));
-        Self { height, hash, previous, producer: producer.to_owned(), time_ms }
+        let hash = hex::encode(Sha256::digest(format!("{previous}/{height}/{producer}/{rules}")));
+        let (producer, rules) = (producer.to_owned(), rules.to_owned());
+        Self { height, hash, previous, producer, time_ms, rules }
     }
+
+    /// The same made for the `n`th time: it has a hash of its own. 0 leaves it as it is.
+    pub fn again(self, n: u64) -> Self {
+        if n == 0 {
+            return self;
+        }
+        let hash = hex::encode(Sha256::digest(format!("{}/{n}", self.hash)));
+        Self { hash, ..self }
+    }
+
+    /// What it is built on.
+    pub fn basis(&self) -> Basis {
+        Basis { previous: self.previous.clone(), rules: self.rules.clone() }
+    }
+}
+
+/// Whether a node takes part in consensus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mode {
+    /// It may propose and endorse; otherwise it stands by, and follows.
+    pub active: bool,
+    /// Its height stands still, and others get nothing from it.
+    pub paused: bool,
+}
+
+impl Mode {
+    /// Whether its seat counts.
+    pub fn takes_part(self) -> bool {
+        self.active && !self.paused
+    }
+}
+
+/// What a block is built on, as a node sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// Hash of the node's tip.
+    pub previous: String,
+    /// The forks in force for the node at the block's height.
+    pub rules: String,
 }
 
 /// Who a node is: its first line to the referee.
@@ -55,8 +103,10 @@ pub struct Hello {
     pub version: String,
     /// Its tip.
     pub height: u64,
-    /// Whether it may propose and endorse.
-    pub active: bool,
+    /// The hash of its tip.
+    pub hash: String,
+    /// Whether it takes part.
+    pub mode: Mode,
 }
 
 /// From a node to the referee.
@@ -65,12 +115,16 @@ pub struct Hello {
 pub enum ToReferee {
     /// I am here.
     Hello(Hello),
+    /// From now on I take part, or do not.
+    Mode(Mode),
     /// I proposed the block of this round, whose proposer I am.
     Propose {
         /// Height of the round.
         height: u64,
         /// Number of the round.
         round: u64,
+        /// What it is built on.
+        basis: Basis,
     },
     /// I endorse the block of this round.
     Endorse {
@@ -78,17 +132,23 @@ pub enum ToReferee {
         height: u64,
         /// Number of the round.
         round: u64,
+        /// What I would build on: a block of another basis has not my endorsement.
+        basis: Basis,
     },
     /// My tip is now this.
     Committed {
         /// The new tip.
         height: u64,
+        /// Its hash.
+        hash: String,
     },
     /// Give me the blocks from this height on.
     Sync {
         /// First height wanted.
         from: u64,
     },
+    /// Answer to `Give`, oldest first.
+    Have(Vec<Block>),
     /// What others show as `iotex_node_info_height_gauge`.
     Info {
         /// My tip.
@@ -119,6 +179,15 @@ pub struct Round {
 pub enum ToNode {
     /// A round begins now.
     Round(Round),
+    /// This round's block was proposed.
+    Proposal {
+        /// Height of the round.
+        height: u64,
+        /// Number of the round.
+        round: u64,
+        /// What it is built on.
+        basis: Basis,
+    },
     /// Quorum: this block commits when the round ends, with or without you on the line.
     Locked {
         /// The block.
@@ -130,6 +199,11 @@ pub enum ToNode {
     Block(Block),
     /// Answer to `Sync`, oldest first, at most 200.
     Blocks(Vec<Block>),
+    /// You have blocks that I have not: give me those from this height on.
+    Give {
+        /// First height wanted.
+        from: u64,
+    },
     /// What another node says of itself.
     Info {
         /// Its operator address.

@@ -5,4 +5,5 @@ mod chain;
 mod container;
 mod recorded;
 mod startup;
+mod tips;
 mod versions;

@@ -1,5 +1,6 @@
 //! The stand-in in a real container: image, command line, probes and gRPC at its own address.
 
+mod admin;
 mod ends;
 mod events;
 mod failures;

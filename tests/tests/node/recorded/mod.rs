@@ -1,7 +1,9 @@
 //! What the stand-in shows against what the real node showed: names, labels, statuses, order, exit codes. Values,
 //! which differ from machine to machine, are not compared.
 
+mod admin;
 mod behind;
+mod fork;
 mod halt;
 pub(crate) mod log;
 mod metrics;
