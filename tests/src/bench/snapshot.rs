@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use muster_agent::snapshot::decide::manifest::{How, Origin};
 use muster_agent::snapshot::decide::name::Name;
 use muster_agent::snapshot::{Snapshots, Stopped, Wanted};
@@ -51,9 +51,9 @@ fn on(kind: Kind, gib: u64) -> Result<Vec<Fact>> {
     stand.lay_out()?;
     let mut rows = Vec::new();
     let mut best = Duration::MAX;
-    for (what, args) in others(kind) {
+    for (what, copy) in others(kind) {
         eprintln!("{word}: {what}");
-        let took = median(|| stand.other(args))?;
+        let took = median(|| stand.other(copy))?;
         let copies = what != "cp --reflink";
         if copies {
             best = best.min(took);
@@ -75,11 +75,10 @@ fn on(kind: Kind, gib: u64) -> Result<Vec<Fact>> {
     Ok(rows)
 }
 
-fn others(kind: Kind) -> Vec<(&'static str, &'static [&'static str])> {
-    let mut all: Vec<(_, &[_])> =
-        vec![("cp", &["cp", "-a", "--reflink=never"]), ("rsync", &["rsync", "-a", "--whole-file"])];
+fn others(kind: Kind) -> Vec<(&'static str, &'static str)> {
+    let mut all = vec![("cp", "cp -a --reflink=never"), ("rsync", "rsync -a --whole-file")];
     if kind.how() == How::Cloned {
-        all.push(("cp --reflink", &["cp", "-a", "--reflink=always"]));
+        all.push(("cp --reflink", "cp -a --reflink=always"));
     }
     all
 }
@@ -115,18 +114,12 @@ impl Stand {
         Ok(fs::write("/proc/sys/vm/drop_caches", "3")?)
     }
 
-    fn other(&self, args: &[&str]) -> Result<Duration> {
+    fn other(&self, copy: &str) -> Result<Duration> {
         self.cold()?;
-        let target = self.disk.path("other");
-        let [program, args @ ..] = args else { anyhow::bail!("a program") };
         let begin = Instant::now();
-        let mut command = Command::new(program);
-        let status = command.args(args).arg(self.data()).arg(&target).status();
-        let status = status.with_context(|| format!("{program} is missing"))?;
-        ensure!(status.success(), "{program}: {status}");
-        sync(&self.data())?;
+        self.disk.run(&format!("{copy} data other && sync -f other"))?;
         let took = begin.elapsed();
-        fs::remove_dir_all(target)?;
+        fs::remove_dir_all(self.disk.path("other"))?;
         Ok(took)
     }
 

@@ -62,7 +62,7 @@ impl<'a> Host<'a> {
     }
 
     async fn node(&self) -> Result<NodeData, Failure> {
-        Ok(NodeData::find(&self.engine(), &self.config.container).await.map_err(failed)?)
+        NodeData::find(&self.engine(), &self.config.container).await.map_err(failed)
     }
 
     /// The folder of snapshots; the Engine is asked only when nobody names it.

@@ -73,16 +73,12 @@ async fn take(
     node: &NodeData,
     folder: &std::path::Path,
 ) -> Result<Printed, Failure> {
-    let _alone = host.alone()?;
+    let alone = host.alone()?;
     let stopped = node.stopped(&host.engine()).await.map_err(failed)?;
     let snapshots = Snapshots::open(folder).map_err(failed)?;
     let mut lines = Lines::default();
     let wanted = args.copying.wanted(args.thorough);
-    for left in snapshots.tidy().map_err(failed)? {
-        eprintln!("finishing {left}, which was interrupted");
-        let sealed = snapshots.seal(&left, wanted.rate, &mut |progress| lines.show(progress));
-        sealed.map_err(failed)?;
-    }
+    let interrupted = snapshots.tidy().map_err(failed)?;
     let plan = args.plan.as_ref().map(ToString::to_string);
     let name = Name::of(plan.as_deref(), args.height, Timestamp::now());
     let name = args.name.clone().unwrap_or(name);
@@ -98,7 +94,14 @@ async fn take(
     }
     snapshots.keep(&captured).map_err(failed)?;
     let down_ms = ms(began);
+    // The daemon may run again as well.
+    drop(alone);
     eprintln!("taken in {down_ms} ms; the node may be started, what follows only reads the copy");
+    for left in interrupted {
+        eprintln!("finishing {left}, which was interrupted");
+        let sealed = snapshots.seal(&left, wanted.rate, &mut |progress| lines.show(progress));
+        sealed.map_err(failed)?;
+    }
     let sealed = snapshots.seal(&name, wanted.rate, &mut |progress| lines.show(progress));
     let manifest: Manifest = sealed.map_err(failed)?;
     let said = screen::Taken {
