@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use muster_agent::config::{Config, Intervals};
 use muster_agent::snapshot::Snapshots;
+use muster_agent::snapshot::Stopped;
 use muster_agent::snapshot::decide::manifest::Origin;
-use muster_agent::snapshot::{Stopped, Wanted};
 use muster_tests::fleet::process::{Said, binary, run};
 use serde_json::Value;
 
@@ -38,7 +38,7 @@ pub(crate) async fn ask(place: &Path, args: &[&str]) -> Result<Said> {
 /// Takes one, for a plan or by hand.
 fn take(snapshots: &Snapshots, data: &Path, text: &str, plan: Option<&str>) -> Result<()> {
     let origin = Origin { plan: plan.map(str::to_owned), ..kit::origin() };
-    let (stopped, wanted) = (Stopped::vouched(data), Wanted { ..kit::plain() });
+    let (stopped, wanted) = (Stopped::vouched(data), kit::plain());
     let captured = snapshots.capture(&stopped, (&name(text), &origin), &wanted, &mut |_| {})?;
     snapshots.keep(&captured)?;
     snapshots.seal(&name(text), None, &mut |_| {})?;

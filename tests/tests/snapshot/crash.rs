@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use anyhow::{Result, ensure};
 use muster_agent::snapshot::decide::tree::Tree;
-use muster_agent::snapshot::{Owner, Snapshots, Stopped, Wanted, list, restore, scan};
+use muster_agent::snapshot::{Owner, Snapshots, Stopped, list, restore, scan};
 
 use crate::kit::{self, content, name, names, plain, take};
 
@@ -90,7 +90,7 @@ fn old_or_new(data: &Path, old: &Tree, new: &kit::Content) -> Result<bool> {
 
 #[test]
 fn a_crash_at_any_write_of_a_restore_leaves_the_old_or_the_new_folder_whole() -> Result<()> {
-    let wanted = Wanted { ..plain() };
+    let wanted = plain();
     let node = "bob-1".parse()?;
     let owner = Owner { network: kit::NETWORK, node: &node };
     for nth in 0.. {

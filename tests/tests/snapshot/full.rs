@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use anyhow::{Result, ensure};
-use muster_agent::snapshot::{Owner, SnapshotError, Snapshots, Stopped, Wanted, list, scan};
+use muster_agent::snapshot::{Owner, SnapshotError, Snapshots, Stopped, list, scan};
 
 use crate::kit::{self, content, lay_out, name, names, plain, take};
 use muster_tests::disk::{Disk, Kind};
@@ -105,7 +105,7 @@ fn a_disk_that_fills_up_at_any_write_of_a_restore_leaves_the_node_as_it_was() ->
     let snapshot = content(&disk.path("snapshots/one/data"))?;
     let node = "bob-1".parse()?;
     let owner = Owner { network: kit::NETWORK, node: &node };
-    let wanted = Wanted { ..plain() };
+    let wanted = plain();
     std::fs::write(data.join("chain.db"), "a newer chain")?;
     let look = std::cell::RefCell::new(scan(&data)?);
     let beside = || -> Result<Vec<String>> {

@@ -37,7 +37,7 @@ fn restored_data_is_back_at_the_same_path_and_the_old_is_beside_it() -> Result<(
         let old = snapshots.exchange(staged)?.expect("there was one");
         assert_eq!(content(&data)?, before, "{kind:?}");
         assert_eq!(content(&old)?, newer, "{kind:?}");
-        assert_eq!(left_beside(&data)?, [old.clone()]);
+        assert_eq!(left_beside(&data)?, std::slice::from_ref(&old));
         no_hard_link(&data, &snapshots.data(&name("one")))?;
         remove_old(&old)?;
         assert_eq!(left_beside(&data)?, [""; 0].map(std::path::PathBuf::from));

@@ -183,7 +183,8 @@ mod tests {
     #[test]
     fn every_difference_is_named_once_with_its_path() {
         assert!(faults(|_| {}).is_empty());
-        let changes: [(&str, fn(&mut Entry)); 6] = [
+        type Change = fn(&mut Entry);
+        let changes: [(&str, Change); 6] = [
             ("a has another kind, length or target", |entry| *entry = file(2, b"x")),
             ("a has another content", |entry| *entry = file(1, b"y")),
             ("a has another content", |entry| entry.digest = None),

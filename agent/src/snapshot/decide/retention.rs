@@ -110,7 +110,7 @@ mod tests {
     fn the_last_good_one_never_goes() {
         for bits in 0..64_u32 {
             let of = |at: u32| {
-                kept(i64::from(at), bits >> (2 * at) & 1 == 1, bits >> (2 * at + 1) & 1 == 1)
+                kept(i64::from(at), (bits >> (2 * at)) & 1 == 1, (bits >> (2 * at + 1)) & 1 == 1)
             };
             let all = vec![of(0), of(1), of(2)];
             let gone = gone(all.clone(), 1_000);
