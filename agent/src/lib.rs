@@ -11,4 +11,5 @@ pub mod journal;
 pub mod node;
 pub mod policy;
 pub mod runtime;
+pub mod snapshot;
 pub mod steps;

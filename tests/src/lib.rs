@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod demo;
+pub mod disk;
 pub mod faults;
 pub mod fleet;
 pub mod image;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use muster_proto::documents::{Digest, NodeName, OperatorAddress};
 
+use super::snapshot::args::Snapshot;
 use crate::config::BoardAddress;
 use crate::control::PlanName;
 
@@ -46,6 +47,8 @@ pub enum Command {
     Approve(Approve),
     /// Say no to a plan. Final, and public with its reason.
     Decline(Decline),
+    /// Snapshots of the node's data, while the agent does not run.
+    Snapshot(Snapshot),
 }
 
 /// How an answer is printed.

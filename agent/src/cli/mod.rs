@@ -6,6 +6,7 @@ pub mod exit;
 mod init;
 mod offline;
 pub mod screen;
+pub mod snapshot;
 
 use std::io::IsTerminal as _;
 
@@ -45,6 +46,7 @@ pub async fn run(arguments: Arguments) -> Result<Printed, Failure> {
         Command::Explain(explain) => ask::explain(&paths, &explain).await,
         Command::Approve(approve) => ask::approve(&paths, &approve).await,
         Command::Decline(decline) => ask::decline(&paths, &decline).await,
+        Command::Snapshot(snapshot) => snapshot::run(&paths, snapshot).await,
     }
 }
 

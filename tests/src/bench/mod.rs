@@ -4,6 +4,7 @@ pub mod costs;
 pub mod floor;
 pub mod process;
 pub mod rollout;
+pub mod snapshot;
 pub mod ssh;
 pub mod table;
 

@@ -11,7 +11,7 @@ use muster_tests::bench::floor::Floor;
 use muster_tests::bench::rollout::{AtRest, Rolled, Stand, behaviour};
 use muster_tests::bench::ssh::Hosts;
 use muster_tests::bench::table::{Fact, Row, beside, comparison, facts, shown};
-use muster_tests::bench::{Scale, costs};
+use muster_tests::bench::{Scale, costs, snapshot};
 use muster_tests::fleet::load;
 
 /// Measures Muster against a local program that makes the same Engine calls.
@@ -24,6 +24,9 @@ struct Args {
     /// The emergency stop instead, beside the floor and beside `ssh host docker stop`.
     #[arg(long)]
     emergency: bool,
+    /// Snapshots of so many GiB instead, on ext4, XFS and btrfs, beside `cp` and `rsync`.
+    #[arg(long, value_name = "GIB", num_args = 0..=1, default_missing_value = "8")]
+    snapshot: Option<u64>,
     /// Stand-ins; 8 and then 32 without it.
     #[arg(long)]
     nodes: Vec<u8>,
@@ -47,6 +50,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<()> {
+    if let Some(gib) = args.snapshot {
+        println!("{}", snapshot::all(gib)?);
+        return Ok(());
+    }
     let scales = match (args.smoke, args.nodes.as_slice()) {
         (true, _) => vec![Scale::smoke()],
         (false, []) => vec![Scale::full(8), Scale::full(32)],

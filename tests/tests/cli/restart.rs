@@ -22,8 +22,10 @@ async fn the_first_officer_signs_and_keeps_it_and_the_second_completes_it() {
     assert!(said.out.contains("muster publish restart-1.draft"), "{}", said.out);
     assert!(listing(&world.home("alice")).contains(&"restart-1.key.sig".to_owned()));
 
+    // Everybody's key file is called the same here.
+    world.carry("alice", "alice", "restart-1.key.sig").rename("first.sig");
     let sigs = world.signed("restart-1.draft", &["carol"]).await;
-    let all = [&["restart-1.key.sig".to_owned()], &sigs[..]].concat();
+    let all = [&["first.sig".to_owned()], &sigs[..]].concat();
     done(&world.hand_in("restart-1.draft", &all).await);
     let history = world.muster("bob", &["history"]).await;
     done(&history);

@@ -15,6 +15,7 @@ const PURE: &[&str] = &[
     "proto/src/evidence",
     "proto/src/rule",
     "agent/src/decide",
+    "agent/src/snapshot/decide",
     "controller/src/view",
 ];
 
