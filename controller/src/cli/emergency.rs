@@ -118,7 +118,12 @@ fn stop(shell: &Shell, args: &Stop) -> Result<Exit, Failure> {
     shell.remark(&shown);
     shell.confirm_by(&question(&context, &checked, args)?, &context.network, args.yes)?;
     let key = key::open(&args.key, &args.passphrase)?;
-    // Reading and typing took a while: the slots begin now, unless a moment was named.
+    // Reading and typing took a while. Where no board answers, what is signed is kept as a file.
+    let watcher = match shell.block_on(Watcher::refreshed(shell)) {
+        Ok(newer) => not_fired_since(&watcher, newer)?,
+        Err(_) => watcher,
+    };
+    // The slots begin now, unless a moment was named.
     let draft = made(&watcher, args)?;
     let (checked, _) = verified(shell, &draft)?;
     let (merged, signature) = signed(&checked, &key).at(args.key.display())?;
@@ -139,6 +144,21 @@ fn stop(shell: &Shell, args: &Stop) -> Result<Exit, Failure> {
     match args.no_watch {
         true => Ok(Exit::Done),
         false => watch::run(shell, &Watch { plan, timeout: args.timeout, lines: false }),
+    }
+}
+
+/// Two officers who wake at the same moment need one stop, and the second one should know.
+fn not_fired_since(before: &Watcher, now: Watcher) -> Result<Watcher, Failure> {
+    let last = newest(&before.trust, Counter::Emergency);
+    let mut plans = now.plans().iter();
+    let other = plans.find(|(id, _)| id.class == Class::Emergency && id.serial > last);
+    match other {
+        None => Ok(now),
+        Some((id, plan)) => {
+            let what = format!("{id} was published while this was read: {}", plan.title);
+            let next = format!("muster watch {id}; give the command again if that is not enough");
+            Err(Failure::new("U051", what).next(next))
+        }
     }
 }
 

@@ -27,6 +27,9 @@ pub struct Attendance {
     pub drill: Drill,
     /// When it was frozen; everything is verified as of this.
     pub issued: Timestamp,
+    /// What ended it for good before its time, if anything did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aborted: Option<Aborted>,
     /// Digest of the root that all of it is verified from.
     pub first_root: Digest,
     /// The first `began`.
@@ -43,6 +46,16 @@ pub struct Attendance {
     pub totals: Vec<Total>,
     /// All seats of the plan.
     pub seats: u32,
+}
+
+/// An abort of the plan, as it was signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Aborted {
+    /// When it was frozen, by the clock of whoever froze it. When each agent heard of it is nowhere
+    /// signed.
+    pub issued: Timestamp,
+    /// For people.
+    pub reason: String,
 }
 
 /// One node's part. Times are by its own host's clock.
@@ -202,6 +215,7 @@ pub(super) fn attendance(account: &Account) -> Attendance {
         action: plan.action.word(),
         drill: plan.drill,
         issued: plan.issued,
+        aborted: aborted(account),
         first_root: account.trust.pinned_root().clone(),
         began,
         finished,
@@ -214,6 +228,11 @@ pub(super) fn attendance(account: &Account) -> Attendance {
         seats: seats.len() as u32,
         nodes,
     }
+}
+
+fn aborted(account: &Account) -> Option<Aborted> {
+    let abort = account.trust.aborts().get(&account.id)?;
+    Some(Aborted { issued: abort.issued, reason: plain(&abort.reason) })
 }
 
 fn line(account: &Account, member: &Member) -> Line {

@@ -25,7 +25,7 @@ mod heads;
 mod order;
 mod papers;
 
-pub use attendance::{Attendance, How, Line, Order, Total};
+pub use attendance::{Aborted, Attendance, How, Line, Order, Total};
 pub use bundle::{BUNDLE_BYTES, Bundle};
 pub use fault::Fault;
 

@@ -181,3 +181,20 @@ async fn it_is_confirmed_by_the_networks_name_and_then_watched() -> Result<()> {
     assert_eq!(valid_now(&world).await, "emergency/1");
     Ok(())
 }
+
+#[tokio::test]
+async fn of_two_officers_who_fire_at_once_the_second_is_told_of_the_first() {
+    let world = World::with_roster().await;
+    let go = ["--yes", "--no-watch", "--passphrase-fd", "0"];
+    let args = [&STOP[..], &go[..]].concat();
+    let slow = world.half_way("alice", &args, "nodes will not obey by themselves").await;
+    // Somebody else at the same desk is quicker.
+    done(&stop(&world, &["--yes", "--no-watch"]).await);
+    let said = slow.goes_on("correct horse of alice\n").await;
+    refused(&said, 3, "U051");
+    let words = said.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("emergency/1 was published while this was read: bridge drained"));
+    assert!(words.contains("muster watch emergency/1"), "{words}");
+    assert_eq!(valid_now(&world).await, "emergency/1");
+    assert!(!listing(&world.home("alice")).iter().any(|file| file.starts_with("emergency")));
+}

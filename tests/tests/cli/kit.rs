@@ -12,8 +12,8 @@ use muster_tests::fleet::process::{Said, binary};
 pub(crate) use muster_tests::terminal::fits;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, Command};
 
 /// The officers.
 pub(crate) const OFFICERS: [&str; 3] = ["alice", "bob", "carol"];
@@ -174,6 +174,27 @@ impl World {
         }
     }
 
+    /// Starts `muster` in somebody's home and waits until it has said `words` on standard error; it
+    /// goes on when it is given its input.
+    pub(crate) async fn half_way(&self, name: &str, args: &[&str], words: &str) -> HalfWay {
+        let mut command = Command::new(binary("muster").expect("muster is built"));
+        command.env_clear().args(["--dir", "."]).args(args).current_dir(self.home(name));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.kill_on_drop(true).spawn().expect("muster starts");
+        let mut said = Vec::new();
+        let stderr = child.stderr.as_mut().expect("its output");
+        let found = async {
+            while !String::from_utf8_lossy(&said).contains(words) {
+                let mut more = [0; 4096];
+                let many = stderr.read(&mut more).await.expect("its output");
+                assert!(many > 0, "it ended: {}", String::from_utf8_lossy(&said));
+                said.extend_from_slice(&more[..many]);
+            }
+        };
+        tokio::time::timeout(PATIENCE, found).await.expect("it says so");
+        HalfWay(child)
+    }
+
     /// Somebody's folder.
     pub(crate) fn home(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
@@ -228,6 +249,25 @@ impl World {
             self.people(),
             role("hotfix", hotfix)
         )
+    }
+}
+
+/// A command that waits for its input.
+pub(crate) struct HalfWay(Child);
+
+impl HalfWay {
+    /// Gives it its input, and waits for its end; standard error from here on.
+    pub(crate) async fn goes_on(mut self, input: &str) -> Said {
+        let mut stdin = self.0.stdin.take().expect("its input");
+        stdin.write_all(input.as_bytes()).await.expect("it reads");
+        drop(stdin);
+        let ended = tokio::time::timeout(PATIENCE, self.0.wait_with_output()).await;
+        let output = ended.expect("muster ends").expect("its output");
+        Said {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8_lossy(&output.stdout).into_owned(),
+            err: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
     }
 }
 

@@ -29,7 +29,7 @@ async fn the_first_officer_signs_and_keeps_it_and_the_second_completes_it() {
     done(&world.hand_in("restart-1.draft", &all).await);
     let history = world.muster("bob", &["history"]).await;
     done(&history);
-    assert!(history.out.contains("states differ in memory"), "{}", history.out);
+    assert!(history.out.contains("restart  states differ in"), "{}", history.out);
 }
 
 #[tokio::test]

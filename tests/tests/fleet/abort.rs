@@ -7,6 +7,7 @@ use muster_proto::rule::Final;
 use muster_tests::fleet::script::{Script, Seen};
 use muster_tests::fleet::{Fleet, Make};
 use muster_tests::node::behaviour::{Behaviour, Defect};
+use serde_json::Value;
 
 const REST: [&str; 3] = ["robot-2", "robot-3", "robot-4"];
 const REASON: &str = "the canary makes no block";
@@ -66,6 +67,11 @@ async fn who_is_half_way_goes_back_and_nobody_else_ever_begins() -> Result<()> {
     assert!(watch.out.contains("ABORTED") && watch.out.contains(REASON), "{}", watch.out);
     let why = anna.muster(&["why", "robot-3"]).await?;
     assert!(why.out.split_whitespace().collect::<Vec<_>>().join(" ").contains(SAYS), "{}", why.out);
+
+    let told: Value =
+        serde_json::from_str(&anna.muster(&["--json", "attendance", "1"]).await?.out)?;
+    assert_eq!(told["aborted"]["reason"], REASON);
+    assert!(told["doubt"].is_null(), "{told}");
 
     // It is remembered without any board, and another plan goes its way.
     fleet.boards[0].kill().await?;

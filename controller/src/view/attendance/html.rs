@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use muster_proto::audit::{Line, Order};
 
 use super::Report;
-use super::text::{away, course, headline, tally};
+use super::text::{aborted, away, course, headline, tally};
 use super::timeline::{class, timeline};
 use crate::view::words::span;
 
@@ -37,13 +37,16 @@ pub fn html(report: &Report) -> String {
     let doubt = report.doubt.as_ref().map_or(String::new(), |doubt| {
         format!("<p class=\"doubt\">Doubt: {}</p>\n", escaped(doubt))
     });
+    let aborted = aborted(told).map_or(String::new(), |aborted| {
+        format!("<p class=\"doubt\">Aborted {}</p>\n", escaped(&aborted))
+    });
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\" xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n\
          <meta charset=\"utf-8\"/>\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
-         <h1>{}</h1>\n<p>{}</p>\n<p>{}</p>\n{doubt}<p class=\"dim\">Away: {}.</p>\n\
+         <h1>{}</h1>\n<p>{}</p>\n<p>{}</p>\n{aborted}{doubt}<p class=\"dim\">Away: {}.</p>\n\
          <div class=\"wide\">\n{}</div>\n<div class=\"wide\">\n{}</div>\n\
          <footer>\n<p>Times are UTC, each by its own host's clock.</p>\n\
          <p>Recomputed from signed documents and receipts, as of {}, from the root whose SHA-256 is \

@@ -1,7 +1,7 @@
 //! One small attendance in every form.
 
 use jiff::{SignedDuration, Timestamp};
-use muster_proto::audit::{Attendance, How, Line, Order, Total};
+use muster_proto::audit::{Aborted, Attendance, How, Line, Order, Total};
 use muster_proto::documents::plan::Drill;
 use muster_proto::documents::{Class, Digest, PlanId};
 
@@ -61,6 +61,7 @@ fn report() -> Report {
         title: "restart <everybody>".into(),
         action: "restart",
         drill: Drill::Real,
+        aborted: None,
         issued: at(-600),
         first_root: Digest::of(b"root"),
         began: Some(at(10)),
@@ -72,6 +73,20 @@ fn report() -> Report {
         seats: 3,
     };
     Report { attendance, doubt: None }
+}
+
+#[test]
+fn an_abort_stands_above_the_table_and_on_the_page() {
+    let mut report = report();
+    let aborted = Aborted { issued: at(20), reason: HOSTILE.into() };
+    report.attendance.aborted = Some(aborted);
+    let text = report.to_string();
+    let line = text.lines().find(|line| line.trim_start().starts_with("aborted")).expect("a line");
+    assert!(line.contains(&at(20).strftime("%F %H:%M:%S").to_string()), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+    let page = html(&report);
+    assert!(page.contains("<p class=\"doubt\">Aborted "), "{page}");
+    assert!(!page.contains(HOSTILE), "it is escaped\n{page}");
 }
 
 #[test]

@@ -15,6 +15,9 @@ impl fmt::Display for Report {
         writeln!(f, "{}", wrap(&headline(told), WIDTH, 2))?;
         writeln!(f, "{}", course(told))?;
         writeln!(f, "{}\n", wrap(&tally(told), WIDTH, 2))?;
+        if let Some(aborted) = aborted(told) {
+            writeln!(f, "{}\n", labelled("aborted", &aborted))?;
+        }
         write!(f, "{}", rows(told))?;
         writeln!(f)?;
         for line in told.nodes.iter().filter(|line| line.why.is_some()) {
@@ -46,6 +49,12 @@ pub(super) fn course(told: &Attendance) -> String {
         Order::Broken => "order BROKEN",
     });
     format!("{} of {} took part · {order}{took}", told.took_part(), told.nodes.len())
+}
+
+/// When and why officers ended it before its time, if they did.
+pub(super) fn aborted(told: &Attendance) -> Option<String> {
+    let aborted = told.aborted.as_ref()?;
+    Some(format!("{} UTC: {}", aborted.issued.strftime("%F %H:%M:%S"), aborted.reason))
 }
 
 /// How many ended how.
