@@ -174,15 +174,7 @@ impl Hands {
 
     /// What was prepared for a plan that can no longer begin is taken away again.
     async fn wait(&self, id: &PlanId, stage: Stage, reason: &Reason) -> Result<Went, StepError> {
-        let never = matches!(
-            reason,
-            Reason::Expired(_)
-                | Reason::Over { .. }
-                | Reason::Superseded(_)
-                | Reason::Ended(_)
-                | Reason::Aborted(_)
-        );
-        if never && stage == Stage::Prepared {
+        if reason.is_for_good() && stage == Stage::Prepared {
             self.runner.unprepare(id).await?;
             return Ok(Went::On);
         }

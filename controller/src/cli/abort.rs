@@ -5,8 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
-use muster_proto::documents::canonical::Document as _;
+use jiff::Timestamp;
 use muster_proto::documents::{Abort, PlanId};
 use muster_proto::rule::Documents;
 use muster_proto::trust::draft::{Draft, Merged, freeze_abort};
@@ -14,20 +13,16 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::exit::Exit;
-use super::failure::{At, Failure};
+use super::failure::Failure;
 use super::freeze::whole;
 use super::key;
 use super::named::PlanName;
-use super::one_go::{Files, State, kept, signed};
-use super::passphrase::Source;
-use super::publish::{Answer, send};
+use super::one_go::{Going, State, Went, as_file};
 use super::shell::{Secrecy, Shell, create};
 use super::sign::verified;
-use super::watch::{self, Watch};
 use super::watcher::Watcher;
 use crate::view::abort::{Preview, preview};
-use crate::view::draft::{Needed, needs};
-use crate::view::words::labelled;
+use crate::view::draft::{Needed, lines, needs};
 
 /// Longest reason, in characters: it stands in tables.
 const REASON: usize = 200;
@@ -47,20 +42,8 @@ pub struct AbortPlan {
     /// Only write a draft for others to sign; never over an existing file
     #[arg(short, long, conflicts_with = "key")]
     output: Option<PathBuf>,
-    /// You have read what it shows: do not ask
-    #[arg(long)]
-    yes: bool,
-    /// Show what would happen; sign and send nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// End when it is published
-    #[arg(long)]
-    no_watch: bool,
-    /// Stop watching after this long (such as 90s, 20m); exit code 4
-    #[arg(long, value_name = "TIME")]
-    timeout: Option<SignedDuration>,
     #[command(flatten)]
-    passphrase: Source,
+    going: Going,
 }
 
 /// Runs the command.
@@ -75,33 +58,21 @@ pub fn run(shell: &Shell, args: &AbortPlan) -> Result<Exit, Failure> {
     let (checked, _) = verified(shell, &draft)?;
     let shown = shown(&watcher, args, id)?;
     let unsigned = checked.merge(&[])?;
-    if args.dry_run {
-        shell.say(&Aborted::new(shown, State::DryRun, &unsigned))?;
+    if args.going.dry_run {
+        shell.say(&Aborted::new(shown, Went::nowhere(State::DryRun), &unsigned))?;
         return Ok(Exit::Done);
     }
     let Some(path) = &args.key else { return written(shell, args, &draft, shown, &unsigned) };
     shell.remark(&shown);
     let question = format!("Type the network's name ({}) to abort {id}", context.network);
-    shell.confirm_by(&question, &context.network, args.yes)?;
-    let key = key::open(path, &args.passphrase)?;
-    let (merged, signature) = signed(&checked, &key).at(path.display())?;
+    shell.confirm_by(&question, &context.network, args.going.yes)?;
+    let key = key::open(path, &args.going.passphrase)?;
     let name = format!("abort-{}-{}", id.class, id.serial);
-    let Some(publication) = merged.publication() else {
-        let files = Some(kept(&name, path, &draft, &signature)?);
-        shell.say(&Aborted { files, ..Aborted::new(shown, State::Waiting, &merged) })?;
-        return Ok(Exit::Waiting);
-    };
-    let boards = match send(shell, publication) {
-        Ok(boards) => boards,
-        Err(failure) => return Err(kept(&name, path, &draft, &signature)?.unsent(failure)),
-    };
-    shell.say(&Aborted { boards, ..Aborted::new(shown, State::Published, &merged) })?;
-    if args.no_watch {
-        return Ok(Exit::Done);
-    }
-    let watch = Watch { plan: args.plan, timeout: args.timeout, lines: false };
+    let (merged, went) = Went::out(shell, &name, (path, &key), &draft, &checked)?;
+    let aborted = Aborted::new(shown, went, &merged);
+    shell.say(&aborted)?;
     // That the plan did not come to its own end is what was asked for.
-    Ok(match watch::run(shell, &watch)? {
+    Ok(match aborted.went.then_watch(shell, args.plan, &args.going)? {
         Exit::Failed => Exit::Done,
         other => other,
     })
@@ -116,17 +87,8 @@ fn made(watcher: &Watcher, args: &AbortPlan, id: &PlanId) -> Result<Draft, Failu
         return Err(Failure::new("U007", what));
     }
     let now = watcher.trust.now(Timestamp::now());
-    let abort = Abort {
-        muster: Abort::KIND.into(),
-        network: watcher.context.network.clone(),
-        plan: id.clone(),
-        until: watcher.plans()[id].valid.until,
-        issued: whole(now),
-        reason: reason.into(),
-    };
-    let draft = freeze_abort(&abort, &watcher.trust, now)?;
-    // What is shown and signed is what its bytes say, as when it comes as a file.
-    Ok(Draft::from_bytes(&draft.to_bytes())?)
+    let abort = Abort::of(id, &watcher.plans()[id], whole(now), reason);
+    as_file(&freeze_abort(&abort, &watcher.trust, now)?)
 }
 
 fn shown(watcher: &Watcher, args: &AbortPlan, id: &PlanId) -> Result<Preview, Failure> {
@@ -152,7 +114,8 @@ fn written(
     };
     create(path, &draft.to_bytes(), Secrecy::Public)?;
     let output = Some(path.display().to_string());
-    shell.say(&Aborted { output, ..Aborted::new(shown, State::Waiting, unsigned) })?;
+    let went = Went::nowhere(State::Waiting);
+    shell.say(&Aborted { output, ..Aborted::new(shown, went, unsigned) })?;
     Ok(Exit::Done)
 }
 
@@ -160,25 +123,23 @@ fn written(
 struct Aborted {
     plan: String,
     at: Timestamp,
-    state: State,
     preview: Preview,
     needs: Vec<Needed>,
-    boards: Vec<Answer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<String>,
     #[serde(flatten)]
-    files: Option<Files>,
+    went: Went,
 }
 
 impl Aborted {
-    fn new(preview: Preview, state: State, merged: &Merged) -> Self {
+    fn new(preview: Preview, went: Went, merged: &Merged) -> Self {
         let (plan, at, needs) = (preview.plan.clone(), Timestamp::now(), needs(merged));
-        Self { plan, at, state, preview, needs, boards: Vec::new(), output: None, files: None }
+        Self { plan, at, preview, needs, output: None, went }
     }
 
     fn headline(&self) -> String {
         let plan = &self.plan;
-        match (self.state, &self.output) {
+        match (self.went.state, &self.output) {
             (State::DryRun, _) => self.preview.to_string(),
             (State::Waiting, Some(draft)) => {
                 format!("{}Wrote {draft}. Next: muster sign {draft}\n", self.preview)
@@ -196,17 +157,9 @@ impl Aborted {
 impl fmt::Display for Aborted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.headline())?;
-        if self.state != State::Published {
-            for (at, need) in self.needs.iter().enumerate() {
-                let label = if at == 0 { "needs" } else { "" };
-                writeln!(f, "{}", labelled(label, &need.to_string()))?;
-            }
+        if self.went.state != State::Published {
+            lines(f, &self.needs)?;
         }
-        self.boards.iter().try_for_each(|answer| writeln!(f, "{answer}"))?;
-        if self.state == State::DryRun {
-            writeln!(f, "Nothing was signed and nothing was sent (--dry-run).")?;
-        }
-        let mut files = self.files.iter().flat_map(Files::lines);
-        files.try_for_each(|line| writeln!(f, "{line}"))
+        self.went.fmt(f)
     }
 }

@@ -9,32 +9,28 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
+use muster_proto::documents::Class;
+use muster_proto::documents::author::Code;
 use muster_proto::documents::author::values::Millis;
-use muster_proto::documents::author::{Code, Parsed, PlanYaml, read};
 use muster_proto::documents::ids::Counter;
-use muster_proto::documents::{Class, Roster};
 use muster_proto::trust::Trust;
 use muster_proto::trust::draft::{Checked, Document, Draft, Merged};
 use serde::Serialize;
 
 use super::context::Context;
 use super::exit::Exit;
-use super::failure::{At, Failure};
-use super::freeze::{frozen_plan, whole};
+use super::failure::Failure;
+use super::freeze::whole;
 use super::key;
 use super::known::newest;
-use super::named::{self, PlanName};
-use super::one_go::{Files, State, kept, signed};
-use super::passphrase::Source;
-use super::publish::{Answer, send};
+use super::named::PlanName;
+use super::one_go::{Going, State, Went, composed, order};
 use super::restart::{self, Restart};
 use super::shell::Shell;
 use super::sign::verified;
-use super::watch::{self, Watch};
 use super::watcher::Watcher;
-use crate::view::draft::{Needed, needs};
+use crate::view::draft::{Needed, lines, needs};
 use crate::view::emergency::{Input, Preview, preview};
-use crate::view::words::labelled;
 
 /// What the text is called in findings.
 const TEXT: &str = "emergency stop";
@@ -75,20 +71,8 @@ pub struct Stop {
     /// For how long somebody may still begin; what is down stays down
     #[arg(long, default_value = "6h", value_name = "TIME")]
     valid: SignedDuration,
-    /// You have read what it shows: do not ask
-    #[arg(long)]
-    yes: bool,
-    /// Show what would happen; sign and send nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// End when it is published
-    #[arg(long)]
-    no_watch: bool,
-    /// Stop watching after this long (such as 90s, 20m); exit code 4
-    #[arg(long, value_name = "TIME")]
-    timeout: Option<SignedDuration>,
     #[command(flatten)]
-    passphrase: Source,
+    going: Going,
 }
 
 /// Runs the command.
@@ -111,13 +95,13 @@ fn stop(shell: &Shell, args: &Stop) -> Result<Exit, Failure> {
     let others = warnings.iter().filter(|warning| warning.code != Code::P208);
     others.for_each(|warning| shell.remark(warning));
     let shown = shown(&watcher, &checked, args)?;
-    if args.dry_run {
-        shell.say(&Fired::new(shown, State::DryRun, &checked.merge(&[])?))?;
+    if args.going.dry_run {
+        shell.say(&Fired::new(shown, Went::nowhere(State::DryRun), &checked.merge(&[])?))?;
         return Ok(Exit::Done);
     }
     shell.remark(&shown);
-    shell.confirm_by(&question(&context, &checked, args)?, &context.network, args.yes)?;
-    let key = key::open(&args.key, &args.passphrase)?;
+    shell.confirm_by(&question(&context, &checked, args)?, &context.network, args.going.yes)?;
+    let key = key::open(&args.key, &args.going.passphrase)?;
     // Reading and typing took a while. Where no board answers, what is signed is kept as a file.
     let watcher = match shell.block_on(Watcher::refreshed(shell)) {
         Ok(newer) => not_fired_since(&watcher, newer)?,
@@ -126,25 +110,13 @@ fn stop(shell: &Shell, args: &Stop) -> Result<Exit, Failure> {
     // The slots begin now, unless a moment was named.
     let draft = made(&watcher, args)?;
     let (checked, _) = verified(shell, &draft)?;
-    let (merged, signature) = signed(&checked, &key).at(args.key.display())?;
-    let shown = self::shown(&watcher, &checked, args)?;
     let plan = PlanName { class: Some(Class::Emergency), serial: serial(&checked) };
     let name = format!("emergency-{}", plan.serial);
-    let Some(publication) = merged.publication() else {
-        let files = Some(kept(&name, &args.key, &draft, &signature)?);
-        let fired = Fired { files, ..Fired::new(shown, State::Waiting, &merged) };
-        shell.say(&fired)?;
-        return Ok(Exit::Waiting);
-    };
-    let boards = match send(shell, publication) {
-        Ok(boards) => boards,
-        Err(failure) => return Err(kept(&name, &args.key, &draft, &signature)?.unsent(failure)),
-    };
-    shell.say(&Fired { boards, ..Fired::new(shown, State::Published, &merged) })?;
-    match args.no_watch {
-        true => Ok(Exit::Done),
-        false => watch::run(shell, &Watch { plan, timeout: args.timeout, lines: false }),
-    }
+    let shown = self::shown(&watcher, &checked, args)?;
+    let (merged, went) = Went::out(shell, &name, (&args.key, &key), &draft, &checked)?;
+    let fired = Fired::new(shown, went, &merged);
+    shell.say(&fired)?;
+    fired.went.then_watch(shell, plan, &args.going)
 }
 
 /// Two officers who wake at the same moment need one stop, and the second one should know.
@@ -165,12 +137,7 @@ fn not_fired_since(before: &Watcher, now: Watcher) -> Result<Watcher, Failure> {
 /// The plan, frozen as from a file.
 fn made(watcher: &Watcher, args: &Stop) -> Result<Draft, Failure> {
     let now = watcher.trust.now(Timestamp::now());
-    let text = text(watcher, args, whole(now))?;
-    let parsed: Parsed<PlanYaml> = read(TEXT, &text)?;
-    // Its warnings are told by the check, as to every signer.
-    let (draft, _) = frozen_plan(watcher, &parsed, now)?;
-    // What is shown and signed is what its bytes say, as when it comes as a file.
-    Ok(Draft::from_bytes(&draft.to_bytes())?)
+    composed(watcher, TEXT, &text(watcher, args, whole(now))?, now)
 }
 
 /// What an author would have written.
@@ -183,7 +150,8 @@ fn text(watcher: &Watcher, args: &Stop, now: Timestamp) -> Result<String, Failur
     let pace = if args.at_once { SignedDuration::ZERO } else { args.pace };
     let pace = u64::try_from(pace.as_millis());
     let pace = Millis(pace.map_err(|_| Failure::new("U007", "--pace goes back in time"))?);
-    let nodes = order(watcher.roster()?, &args.nodes)?.join(", ");
+    // Seats first, as they halt the chain and others only follow it.
+    let nodes = order(watcher.roster()?, &args.nodes, true)?.join(", ");
     let (network, reason) = (&watcher.context.network, serde_json::to_string(&args.reason)?);
     Ok(format!(
         "muster: plan/v1\nnetwork: {network}\nserial: {serial}\ntitle: {reason}\n\
@@ -191,17 +159,6 @@ fn text(watcher: &Watcher, args: &Stop, now: Timestamp) -> Result<String, Failur
          action: stop\nschedule: {{start: {start}, pace: {pace}}}\norder:\n  \
          - {{wave: everybody, nodes: [{nodes}]}}\nbudget: all\n"
     ))
-}
-
-/// Who is meant, in order: seats first, as they halt the chain and others only follow it.
-fn order(roster: &Roster, named: &[String]) -> Result<Vec<String>, Failure> {
-    if !named.is_empty() {
-        let named = named.iter().map(|name| named::node(roster, name.trim()));
-        return named.map(|name| Ok(name?.to_string())).collect();
-    }
-    let mut nodes: Vec<_> = roster.nodes.iter().filter(|node| node.managed()).collect();
-    nodes.sort_by(|a, b| (!a.seat, &a.name).cmp(&(!b.seat, &b.name)));
-    Ok(nodes.iter().map(|node| node.name.to_string()).collect())
 }
 
 fn shown(watcher: &Watcher, checked: &Checked, args: &Stop) -> Result<Preview, Failure> {
@@ -251,40 +208,30 @@ fn serial(checked: &Checked) -> u64 {
 struct Fired {
     plan: String,
     at: Timestamp,
-    state: State,
     preview: Preview,
     needs: Vec<Needed>,
-    boards: Vec<Answer>,
     #[serde(flatten)]
-    files: Option<Files>,
+    went: Went,
 }
 
 impl Fired {
-    fn new(preview: Preview, state: State, merged: &Merged) -> Self {
+    fn new(preview: Preview, went: Went, merged: &Merged) -> Self {
         let (plan, at) = (preview.plan.clone(), Timestamp::now());
-        Self { plan, at, state, preview, needs: needs(merged), boards: Vec::new(), files: None }
+        Self { plan, at, preview, needs: needs(merged), went }
     }
 }
 
 impl fmt::Display for Fired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (plan, time) = (&self.plan, self.at.strftime("%H:%M:%S UTC"));
-        match self.state {
+        match self.went.state {
             State::DryRun => write!(f, "{}", self.preview)?,
             State::Waiting => writeln!(f, "plan {plan} is signed by you and NOT published")?,
             State::Published => writeln!(f, "published {time} as plan {plan}")?,
         }
-        if self.state != State::Published {
-            for (at, need) in self.needs.iter().enumerate() {
-                let label = if at == 0 { "needs" } else { "" };
-                writeln!(f, "{}", labelled(label, &need.to_string()))?;
-            }
+        if self.went.state != State::Published {
+            lines(f, &self.needs)?;
         }
-        self.boards.iter().try_for_each(|answer| writeln!(f, "{answer}"))?;
-        if self.state == State::DryRun {
-            return writeln!(f, "Nothing was signed and nothing was sent (--dry-run).");
-        }
-        let files = self.files.iter().flat_map(Files::lines);
-        files.into_iter().try_for_each(|line| writeln!(f, "{line}"))
+        self.went.fmt(f)
     }
 }

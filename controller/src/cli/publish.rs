@@ -74,7 +74,7 @@ enum State {
 }
 
 /// What one board said to a publication.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub struct Answer {
     board: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -112,6 +112,17 @@ pub fn needs(merged: &Merged) -> Vec<Needed> {
     merged.needs.iter().map(one).collect()
 }
 
+/// Each quorum on a line, under one label.
+///
+/// # Errors
+/// Those of the formatter.
+pub fn lines(f: &mut fmt::Formatter<'_>, needs: &[Needed]) -> fmt::Result {
+    needs.iter().enumerate().try_for_each(|(at, need)| {
+        let label = if at == 0 { "needs" } else { "" };
+        writeln!(f, "{}", labelled(label, &need.to_string()))
+    })
+}
+
 fn sorted(names: &[String]) -> Vec<String> {
     let mut names = names.to_vec();
     names.sort();
@@ -161,10 +172,6 @@ impl fmt::Display for Shown {
             let text = format!("{path}: over, or replaced; agents forget it");
             writeln!(f, "{}", labelled("drops", &text))?;
         }
-        for (at, need) in self.needs.iter().enumerate() {
-            let label = if at == 0 { "needs" } else { "" };
-            writeln!(f, "{}", labelled(label, &need.to_string()))?;
-        }
-        Ok(())
+        lines(f, &self.needs)
     }
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::PlanId;
+use super::canonical::Document as _;
+use super::{Plan, PlanId};
 
 /// The aborts that are known, by the plan that each ends.
 pub type Aborts = BTreeMap<PlanId, Abort>;
@@ -33,6 +34,18 @@ pub struct Abort {
 }
 
 impl Abort {
+    /// The abort of a plan, frozen at `issued`.
+    pub fn of(id: &PlanId, plan: &Plan, issued: Timestamp, reason: impl Into<String>) -> Self {
+        Self {
+            muster: Self::KIND.into(),
+            network: plan.network.clone(),
+            plan: id.clone(),
+            until: plan.valid.until,
+            issued,
+            reason: reason.into(),
+        }
+    }
+
     /// Where it lies among the targets.
     pub fn path(&self) -> String {
         format!("abort/{}/{}-{}.json", self.network, self.plan.class, self.plan.serial)

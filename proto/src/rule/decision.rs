@@ -62,7 +62,7 @@ pub struct Permit {
 }
 
 /// How a node's part ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Final {
     /// The action took effect and passed its test.
     Done,
@@ -76,7 +76,7 @@ pub enum Final {
 ///
 /// Which stages an action passes through: stop `…Begun, Stopped, Passed`, start
 /// `…Begun, Started, Passed`, restart `…Begun, Stopped, Started, Passed`, upgrade all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     /// The plan has verified.
     #[default]

@@ -134,6 +134,20 @@ pub enum Reason {
     CannotTell(String),
 }
 
+impl Reason {
+    /// No evidence and no time ends this wait: whoever has not begun never begins.
+    pub fn is_for_good(&self) -> bool {
+        matches!(
+            self,
+            Reason::Expired(_)
+                | Reason::Over { .. }
+                | Reason::Aborted(_)
+                | Reason::Superseded(_)
+                | Reason::Ended(_)
+        )
+    }
+}
+
 /// Why something is undone, failed or stuck.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Why {

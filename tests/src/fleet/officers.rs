@@ -180,14 +180,7 @@ impl Officers {
         let (id, plan) =
             plans.iter().find(|(id, _)| id.serial == serial).context("no such plan")?;
         let now = Timestamp::from_second(Timestamp::now().as_second())?;
-        let abort = Abort {
-            muster: "abort/v1".into(),
-            network: plan.network.clone(),
-            plan: id.clone(),
-            until: plan.valid.until,
-            issued: now.max(self.trust.floor()),
-            reason: reason.into(),
-        };
+        let abort = Abort::of(id, plan, now.max(self.trust.floor()), reason);
         let draft = draft::freeze_abort(&abort, &self.trust, self.trust.now(Timestamp::now()))?;
         let publication = self.signed(&draft, 1)?;
         let reply = self.hand_in(publication).await?;

@@ -156,14 +156,7 @@ impl Scene {
 
 /// The abort of a plan.
 pub fn abort(id: &PlanId, plan: &Plan) -> Abort {
-    Abort {
-        muster: "abort/v1".into(),
-        network: plan.network.clone(),
-        plan: id.clone(),
-        until: plan.valid.until,
-        issued: at(0),
-        reason: "enough".into(),
-    }
+    Abort::of(id, plan, at(0), "enough")
 }
 
 fn roster(nodes: usize, managed: usize, draw: &SceneDraw) -> Roster {

@@ -15,14 +15,7 @@ fn hotfix(world: &World, serial: u64) -> PlanId {
 }
 
 fn abort(world: &World, serial: u64) -> Abort {
-    Abort {
-        muster: "abort/v1".into(),
-        network: NETWORK.into(),
-        plan: hotfix(world, serial),
-        until: plan(serial).valid.until,
-        issued: world.now,
-        reason: "enough".into(),
-    }
+    Abort::of(&hotfix(world, serial), &plan(serial), world.now, "enough")
 }
 
 #[test]

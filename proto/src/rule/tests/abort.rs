@@ -13,14 +13,7 @@ fn upgrade(size: usize) -> Plan {
 }
 
 fn abort_of(plan: &Plan) -> Abort {
-    Abort {
-        muster: "abort/v1".into(),
-        network: plan.network.clone(),
-        plan: id(plan),
-        until: plan.valid.until,
-        issued: at(-1),
-        reason: "the canary lost its peers".into(),
-    }
+    Abort::of(&id(plan), plan, at(-1), "the canary lost its peers")
 }
 
 fn aborted(plan: Plan) -> Field {

@@ -55,27 +55,12 @@ enum Word {
     RolledBack,
 }
 
-/// The stage by its journal; [`Stage`] cannot be hashed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) enum At {
-    Verified,
-    Acknowledged,
-    Prepared,
-    Begun,
-    Stopped,
-    Swapped,
-    Started,
-    Done,
-    RolledBack,
-}
-
 /// One node: its journal, its containers, and what it was shown.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Node {
-    pub(super) at: At,
+    pub(super) stage: Stage,
     pub(super) failed: bool,
     undoing: bool,
-    passed: bool,
     pub(super) old: Container,
     pub(super) new: Container,
     said: Vec<Word>,
@@ -112,22 +97,7 @@ impl Node {
     }
 
     pub(super) fn is_at_work(&self) -> bool {
-        (At::Begun..At::Done).contains(&self.at)
-    }
-
-    fn stage(&self) -> Stage {
-        match self.at {
-            At::Verified => Stage::Verified,
-            At::Acknowledged => Stage::Acknowledged,
-            At::Prepared => Stage::Prepared,
-            At::Begun => Stage::Begun,
-            At::Stopped => Stage::Stopped,
-            At::Swapped => Stage::Swapped,
-            At::Started if self.passed => Stage::Passed,
-            At::Started => Stage::Started,
-            At::Done => Stage::Over(Final::Done),
-            At::RolledBack => Stage::Over(Final::RolledBack),
-        }
+        self.stage >= Stage::Begun && !matches!(self.stage, Stage::Over(_))
     }
 
     fn says(&mut self, word: Word) {
@@ -175,7 +145,7 @@ impl Aborted {
         let test = if failing { Test::Fail(why()) } else { Test::Pass };
         let blank = Journal::new(me, 0).observations(0, std::slice::from_ref(id));
         let me = Observations {
-            stage: node.stage(),
+            stage: node.stage,
             failed: node.failed.then(why),
             undoing: node.undoing,
             test,
@@ -232,7 +202,7 @@ impl Aborted {
             Decision::Do(step) => self.carry_out(node, &step, fails),
             Decision::Undo(_) => undo(node),
             // What was prepared for a plan that never begins is taken away again.
-            Decision::Wait(Reason::Aborted(_)) if node.at == At::Prepared => {
+            Decision::Wait(Reason::Aborted(_)) if node.stage == Stage::Prepared => {
                 node.new = Container::None;
             }
             Decision::Wait(_) | Decision::Finished(_) | Decision::Stuck(_) => {}
@@ -243,7 +213,7 @@ impl Aborted {
     fn carry_out(&self, node: &mut Node, step: &Step, fails: bool) {
         match step {
             Step::Acknowledge { .. } => {
-                (node.at, _) = (At::Acknowledged, node.says(Word::Acknowledged))
+                (node.stage, _) = (Stage::Acknowledged, node.says(Word::Acknowledged))
             }
             Step::Prepare | Step::Stop | Step::Swap | Step::Start if fails => {
                 node.failed = true;
@@ -251,29 +221,29 @@ impl Aborted {
             }
             Step::Prepare => {
                 node.new = if self.action == UPGRADE { Container::Exited } else { Container::None };
-                (node.at, _) = (At::Prepared, node.says(Word::Prepared));
+                (node.stage, _) = (Stage::Prepared, node.says(Word::Prepared));
             }
             Step::Begin(_) => {
                 node.disobeyed |= node.heard;
-                (node.at, _) = (At::Begun, node.says(Word::Began));
+                (node.stage, _) = (Stage::Begun, node.says(Word::Began));
             }
             Step::Stop => {
                 node.old = Container::Exited;
-                (node.at, _) = (At::Stopped, node.says(Word::Stopped));
+                (node.stage, _) = (Stage::Stopped, node.says(Word::Stopped));
             }
-            Step::Swap => node.at = At::Swapped,
+            Step::Swap => node.stage = Stage::Swapped,
             Step::Start => {
                 let upgrade = self.action == UPGRADE;
                 *(if upgrade { &mut node.new } else { &mut node.old }) = Container::Running;
-                node.at = At::Started;
+                node.stage = Stage::Started;
             }
             // The test passed, and that is journaled; or all that is left is to say so.
-            Step::Commit if node.at == At::Started && !node.passed => node.passed = true,
+            Step::Commit if node.stage == Stage::Started => node.stage = Stage::Passed,
             Step::Commit => {
                 if self.action == UPGRADE {
                     node.old = Container::None;
                 }
-                (node.at, _) = (At::Done, node.says(Word::Done));
+                (node.stage, _) = (Stage::Over(Final::Done), node.says(Word::Done));
             }
             Step::Test | Step::Ask | Step::Decline(_) => {}
         }
@@ -299,9 +269,9 @@ impl Aborted {
     /// Exactly the old or the new node, or down where that is what its part came to.
     pub(super) fn is_safe(&self, node: &Node) -> bool {
         let both = node.old == Container::Running && node.new == Container::Running;
-        let down = match (self.action, node.at) {
-            (STOP, At::Done) => true,
-            (START, at) => at < At::Begun,
+        let down = match (self.action, node.stage) {
+            (STOP, Stage::Over(Final::Done)) => true,
+            (START, at) => at < Stage::Begun,
             _ => false,
         };
         // A step that failed where there is no way back is for people, with or without an abort.
@@ -317,7 +287,7 @@ fn undo(node: &mut Node) {
     }
     node.new = Container::None;
     node.old = Container::Running;
-    (node.at, _) = (At::RolledBack, node.says(Word::RolledBack));
+    (node.stage, _) = (Stage::Over(Final::RolledBack), node.says(Word::RolledBack));
 }
 
 impl Word {
@@ -351,10 +321,9 @@ impl Model for Aborted {
         let nodes = self.scene.managed;
         let up = if self.action == START { Container::Exited } else { Container::Running };
         let node = Node {
-            at: At::Verified,
+            stage: Stage::Verified,
             failed: false,
             undoing: false,
-            passed: false,
             old: up,
             new: Container::None,
             said: Vec::new(),
@@ -407,7 +376,7 @@ impl Model for Aborted {
                 after.nodes.iter().all(|node| model.is_safe(node))
             }),
             Property::sometimes("somebody finishes", |_, fleet: &Fleet| {
-                fleet.nodes.iter().any(|node| node.at == At::Done)
+                fleet.nodes.iter().any(|node| node.stage == Stage::Over(Final::Done))
             }),
             Property::sometimes("somebody hears it in the middle", |_, fleet: &Fleet| {
                 fleet.nodes.iter().any(|node| node.heard && node.is_at_work())
